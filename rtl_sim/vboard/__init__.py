@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""vboard: a virtual PYNQ board around the Verilated accelerator."""
