@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the front end (C++ → pragmas → LLVM) hands to the middle end (LLVM → `hlsc.ir`).
+
+`Program.module` is LLVM IR as text after the pass list: every function that a process calls is
+inlined into it (INLINE off functions are refused until they are supported), so each process is one
+LLVM function; integers have their C++ widths; constant-index arrays have become registers.
+
+Conventions of the text:
+
+- A stream is a `ptr` parameter of the process function (an array of streams: constant GEPs on it).
+  `call iN @hlsc.read.iN(ptr S)`, `call void @hlsc.write.iN(ptr S, iN V)` and
+  `call i1 @hlsc.empty(ptr S)` are the only operations on it.  N is the packed width of the element:
+  members lowest first, no padding.
+- A scalar is an `iN` parameter; a scalar output a `ptr` parameter that is only stored to.
+- A loop's latch branch carries `!llvm.loop` metadata with `!{!"hlsc.loop", i32 L}`, where L is the key
+  in `Program.loops`.  A loop without it was written without pragmas and label.
+- Arrays that remain are allocas in the process function; constant tables are constant globals.
+- `!dbg` locations are kept (line tables only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hlsc.ir import Channel, Loc, Port
+
+__all__ = ["ArrayFacts", "Binding", "DependencePragma", "LoopFacts", "ProcessCall", "Program"]
+
+
+@dataclass(frozen=True)
+class DependencePragma:
+    """DEPENDENCE inside a loop; `variable` is the C++ name, "" for every array of the loop."""
+
+    variable: str
+    kind: str = ""  # RAW, WAR, WAW, "" for all
+    inter: bool = True
+    distance: int | None = None  # None: promised absent
+    loc: Loc | None = None
+
+
+@dataclass(frozen=True)
+class LoopFacts:
+    """What the source says about one loop (one instantiation of it)."""
+
+    label: str = ""
+    loc: Loc | None = None
+    pipeline: bool | None = None  # None: not said; False: PIPELINE off
+    ii: int | None = None
+    flatten: bool | None = None
+    dependences: tuple[DependencePragma, ...] = ()
+    trip_min: int | None = None
+    trip_max: int | None = None
+
+
+@dataclass(frozen=True)
+class ArrayFacts:
+    """ARRAY_PARTITION, ARRAY_RESHAPE and BIND_STORAGE of one array.
+
+    `partition` and `reshape` map a dimension from 1 (0: all) to (kind, factor), kind being complete,
+    cyclic or block.  `style`: auto, register, lutram, bram.
+    """
+
+    partition: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    reshape: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    style: str = "auto"
+    loc: Loc | None = None
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What one parameter of a process function is bound to at its call.
+
+    `kind`: channel (target is its name), channels (targets, an array of streams), scalar (target is
+    the input port), const (value), out (target is the output port).
+    """
+
+    kind: str
+    target: str = ""
+    targets: tuple[str, ...] = ()
+    value: int | None = None
+
+
+@dataclass(frozen=True)
+class ProcessCall:
+    """One process: the LLVM function that is its body and what its parameters are bound to."""
+
+    name: str  # unique; the C++ function's name, numbered where it is called more than once
+    function: str  # name in the module, without @
+    bindings: tuple[Binding, ...]  # one per parameter
+    arrays: Mapping[str, ArrayFacts] = field(default_factory=dict)  # by alloca name, without %
+    loc: Loc | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    top: str
+    module: str
+    ports: tuple[Port, ...]
+    channels: tuple[Channel, ...]  # ports' streams included; ends are process names
+    processes: tuple[ProcessCall, ...]
+    loops: Mapping[int, LoopFacts] = field(default_factory=dict)
+    control: str = "ap_ctrl_hs"
+    control_bundle: str = ""
+    loc: Loc | None = None
