@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make` alone prints the targets. Every target makes .venv first when it is missing or outdated.
+#   make test ARGS='-k conv'         arguments for pytest, or for the command of run and bench
+#   make test PYTHON=python3.12      another interpreter (3.10 to 3.12); .venv is rebuilt for it
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PY := .venv/bin/python
+JOBS ?= 2
+ARGS ?=
+PYTHON ?=
+CXX_DIRS := hls compiler/hlsc/include tests
+READY := .venv/.installed
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(READY) ## convolve a photograph on every kernel and lowering; pictures in build/run
+	$(PY) -m convloom run $(ARGS)
+
+.PHONY: test
+test: $(READY) ## all tests but the nightly ones
+	$(PY) -m pytest -n $(JOBS) $(ARGS)
+
+.PHONY: nightly
+nightly: $(READY) ## the long sweeps
+	$(PY) -m pytest -n $(JOBS) -m nightly $(ARGS)
+
+.PHONY: csim
+csim: $(READY) ## C-simulation of the kernels and their C++ test benches
+	$(PY) -m pytest -n $(JOBS) tests/hls $(ARGS)
+
+.PHONY: bench
+bench: $(READY) ## speed of C-simulation: our headers against the open Xilinx ones
+	$(PY) scripts/bench.py $(ARGS)
+
+.PHONY: lint
+lint: $(READY) ## ruff, mypy and clang-format, changing nothing
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	find $(wildcard $(CXX_DIRS)) -name '*.h' -o -name '*.hpp' -o -name '*.cpp' | \
+	  xargs -r .venv/bin/clang-format --dry-run -Werror
+
+.PHONY: format
+format: $(READY) ## rewrite sources as `make lint` wants them
+	$(PY) -m ruff check --fix-only
+	$(PY) -m ruff format
+	find $(wildcard $(CXX_DIRS)) -name '*.h' -o -name '*.hpp' -o -name '*.cpp' | \
+	  xargs -r .venv/bin/clang-format -i
+
+.PHONY: clean
+clean: ## remove everything built, but not .venv
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache
+
+# A PYTHON on the command line is looked at on every call: .venv may belong to another version.
+$(READY): pyproject.toml scripts/make_venv.sh $(if $(PYTHON),force)
+	@PYTHON='$(PYTHON)' sh scripts/make_venv.sh .venv $(READY)
+
+.PHONY: force
+force:
