@@ -394,9 +394,9 @@ class ConvLayer:
         """The tensors as every kernel takes them: x int8 NHWC, w int8 OHWI, bias int32 (K,).
 
         x: int8, or uint8 on a layer made by `for_uint8` (then shifted by 128). bias: int32, or int64
-        with values that fit int32; None is zeros. No copy is made where none is needed. LayerError for wrong
-        types or shapes, and where some int8 map could drive a filter's accumulator out of int32: then
-        no order of summation, no kernel and no map can overflow it.
+        with values that fit int32; None is zeros. No copy is made where none is needed. LayerError for
+        wrong types or shapes, and where some int8 map could drive a filter's accumulator out of int32:
+        then no order of summation, no kernel and no map can overflow it.
         """
         x = self._tensor("x", x, ("int8", "uint8") if self.x_unsigned else ("int8",), self.x_shape)
         w = self._tensor("w", w, ("int8",), self.w_shape)
