@@ -23,6 +23,7 @@ def header(spec: KernelSpec) -> str:
     lines = [
         "// SPDX-License-Identifier: Apache-2.0",
         f"// {NOTE}",
+        "// clang-format off",
         f"#ifndef {guard}",
         f"#define {guard}",
         "",

@@ -7,7 +7,8 @@
 
 namespace convloom {
 
-/// Per-filter parameters, one 8-byte beat: bias (folded with the input zero point), multiplier, shift.
+/// Per-filter parameters, one 8-byte beat: bias (folded with the input zero point), multiplier,
+/// shift.
 struct FilterParams {
   ap_int<32> bias;
   ap_int<16> multiplier;
@@ -25,7 +26,8 @@ struct FilterParams {
 /// clamp(round_half_up(sum · multiplier / 2^shift) + zero_point, low, high).
 ///
 /// floor((p + 2^(s-1)) / 2^s) is computed as (floor(p / 2^(s-1)) + 1) >> 1, which needs no rounding
-/// constant wider than the product and is right for every shift.  The 32×16 product takes two DSP48E1.
+/// constant wider than the product and is right for every shift.  The 32×16 product takes two
+/// DSP48E1.
 inline ap_int<8> requantize(ap_int<32> sum, ap_int<16> multiplier, ap_uint<6> shift,
                             ap_int<8> zero_point, ap_int<8> low, ap_int<8> high) {
 #pragma HLS INLINE

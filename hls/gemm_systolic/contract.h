@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Generated from kernel.toml by scripts/generate.py; do not edit.
+// clang-format off
 #ifndef CONVLOOM_GEMM_SYSTOLIC_CONTRACT_H_
 #define CONVLOOM_GEMM_SYSTOLIC_CONTRACT_H_
 

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sizes, widths and the cycle structure of gemm_systolic.
+#ifndef CONVLOOM_GEMM_SYSTOLIC_CONFIG_H_
+#define CONVLOOM_GEMM_SYSTOLIC_CONFIG_H_
+
+#include "contract.h"
+#include "data_pack.h"
+#include "types.h"
+
+namespace convloom {
+namespace gemm {
+
+namespace contract = gemm_systolic_contract;
+
+/// RAMB36E1 that a simple dual-port memory takes in the aspect ratios 72×512 … 4×8192 (UG473).
+constexpr int least(int a, int b) { return a < b ? a : b; }
+constexpr int bram36_as(int width, int depth, int port, int rows) {
+  return divide_up(width, port) * divide_up(depth, rows);
+}
+constexpr int bram36(int width, int depth) {
+  return least(least(bram36_as(width, depth, 72, 512), bram36_as(width, depth, 36, 1024)),
+               least(bram36_as(width, depth, 18, 2048),
+                     least(bram36_as(width, depth, 9, 4096), bram36_as(width, depth, 4, 8192))));
+}
+
+/// \tparam S sizes of one configuration, from contract.h.
+template <class S>
+struct Config {
+  static const int ROWS = S::rows;        // M: array rows, one output pixel each
+  static const int COLS = S::cols;        // N: array columns, one filter each
+  static const int PAIRS = COLS / 2;      // two filters share a multiplier
+  static const int WORD = S::word_bytes;  // bytes of an activation word
+  static const int LANES = S::lanes;      // filters requantised per cycle
+  static const int MAX_ROW_BLOCKS = S::max_row_blocks;
+  static const int MAX_FILTER_BLOCKS = S::max_filter_blocks;
+  static const int MAX_CHUNK_WORDS = S::max_chunk_words;
+  static const int MAX_DEPTH = MAX_CHUNK_WORDS * WORD;  // K bytes of a chunk
+  static const int IMAGE_WORDS = S::image_words;
+  static const int TABLE_BEATS = S::table_beats;
+  static const int BLOCK_ROWS = MAX_ROW_BLOCKS * ROWS;
+  static const int SUM_WORDS = MAX_FILTER_BLOCKS * BLOCK_ROWS;
+  static const int TILE_FILTERS = MAX_FILTER_BLOCKS * COLS;
+
+  // Bit growth: int8·int8 lies in −16256 … 16384, 16 bits; a chunk adds MAX_DEPTH of them.
+  static const int SUM_BITS = 16 + index_bits(MAX_DEPTH);
+
+  // A drained row leaves every second cycle, so a block must last longer than 2·(ROWS − 1) cycles.
+  static const int MIN_DEPTH = 2 * ROWS - 1;
+
+  // Beats per word and per weight row, and words per cycle on each stream: in0 and in1 give one
+  // beat per cycle, the array takes ROWS + COLS bytes per cycle, `out` takes at most one beat per
+  // cycle.
+  static const int WORD_BEATS = WORD / kBeatBytes;
+  static const int WEIGHT_BEATS = COLS / kBeatBytes;
+
+  static const int DSP = ROWS * PAIRS + 2 * LANES;
+  static const int BRAM36 = bram36(8 * WORD, 2 * IMAGE_WORDS) + bram36(64, 2 * TABLE_BEATS) +
+                            bram36(8 * COLS, 2 * MAX_DEPTH) + bram36(32 * COLS, SUM_WORDS);
+
+  static_assert(ROWS >= 2 && ROWS <= WORD, "each row reads its word in a slot of its own");
+  static_assert(WORD % kBeatBytes == 0 && is_power_of_two(WORD), "words are whole beats");
+  static_assert(COLS % kBeatBytes == 0 && is_power_of_two(COLS), "weight rows are whole beats");
+  static_assert(kBeatBytes % LANES == 0 && LANES >= 2, "an int8 beat is whole groups of lanes");
+  static_assert(is_power_of_two(IMAGE_WORDS) && is_power_of_two(TABLE_BEATS),
+                "the half of a double buffer is the top address bit");
+  static_assert(IMAGE_WORDS <= 65536, "pointers have 16 bits");
+  static_assert(MAX_DEPTH >= MIN_DEPTH, "a chunk must last until the array has drained");
+  static_assert(IMAGE_WORDS >= BLOCK_ROWS, "an image holds a word for every row of a full tile");
+  static_assert(DSP <= 220, "xc7z020: 220 DSP48E1");
+  static_assert(BRAM36 <= 120, "xc7z020: 140 RAMB36E1, 20 of them for FIFOs and DMA");
+
+  typedef Pack<8, ROWS> ActivationColumn;  // one byte for each array row
+  typedef Pack<SUM_BITS, COLS> SumRow;     // drained sums of one pixel and chunk
+  typedef Pack<32, COLS> TotalRow;         // sums of one pixel over all chunks
+};
+
+/// One byte position of the reduction for all filters of a block.
+template <class C>
+struct WeightRow {
+  ap_uint<8 * C::COLS> weights;
+  bool first;  // of the block: accumulators start again
+  bool last;   // of the block: accumulators drain
+  bool end;    // of the run
+};
+
+struct OutBeat {
+  ap_uint<64> data;
+  bool last;
+};
+
+/// The checked registers.  `last_x` is the highest index of x; tiles but the final one of their
+/// kind have last_row_block + 1 and last_filter_block + 1 blocks.
+struct Shape {
+  bool run;
+  bool int8_output;
+  ap_uint<24> last_row;
+  ap_uint<16> filters;
+  ap_uint<16> last_group;
+  ap_uint<16> last_row_tile;
+  ap_uint<8> last_row_block;
+  ap_uint<8> final_row_block;
+  ap_uint<16> last_filter_tile;
+  ap_uint<8> last_filter_block;
+  ap_uint<8> final_filter_block;
+  ap_uint<16> last_chunk;
+  ap_uint<8> last_segment;
+  ap_uint<8> last_segment_word;
+  ap_uint<16> last_depth;  // byte positions of a chunk
+  ap_uint<16> last_table_beat;
+  ap_uint<16> last_image_word;
+  ap_int<8> y_zero_point;
+  ap_int<8> clamp_low;
+  ap_int<8> clamp_high;
+};
+
+}  // namespace gemm
+}  // namespace convloom
+
+#endif  // CONVLOOM_GEMM_SYSTOLIC_CONFIG_H_
