@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lowerings: (layer, tensors) → exactly the beats and registers a kernel takes, and back.
+
+The same jobs feed C-simulation, RTL simulation and the board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from numpy.typing import ArrayLike
+
+from convloom.errors import ConvloomError, UnsupportedError
+from convloom.kernels import KernelSpec
+from convloom.layer import ConvLayer
+from convloom.lowering.im2col import im2col_job
+from convloom.lowering.job import Job, Place
+
+__all__ = ["Job", "Place", "lower", "lowerings_for"]
+
+_LOWERINGS: dict[str, dict[str, Callable[..., Job]]] = {"gemm_systolic": {"im2col": im2col_job}}
+"""Kernel → lowering → function; the first lowering of a kernel is its default."""
+
+
+def _refusal(layer: ConvLayer, spec: KernelSpec, lowering: str) -> str | None:
+    """Why this kernel can not do this layer with this lowering; None if it can."""
+    if spec.name == "gemm_systolic":
+        limits = {
+            "groups": (layer.groups, 65535),
+            "K / groups": (layer.k // layer.groups, 65535),
+            "N·OH·OW": (layer.n * layer.oh * layer.ow, (1 << 24) - 1),
+        }
+        for attribute, (value, limit) in limits.items():
+            if value > limit:
+                return (
+                    f"{attribute} must be at most {limit} for {spec.name}, not {value}; split the layer"
+                )
+    return None
+
+
+def lowerings_for(layer: ConvLayer, spec: KernelSpec) -> tuple[str, ...]:
+    """The lowerings with which this kernel can do this layer, its default first."""
+    return tuple(n for n in _LOWERINGS.get(spec.name, {}) if _refusal(layer, spec, n) is None)
+
+
+def lower(
+    layer: ConvLayer,
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = None,
+    *,
+    kernel: KernelSpec,
+    config: str = "tiny",
+    lowering: str | None = None,
+) -> Job:
+    """The beats and registers with which `kernel` computes the layer.
+
+    x: (N, H, W, C) int8 (uint8 where the layer says so); w: (K, R, S, C/groups) int8; bias: (K,) int32.
+    Raises LayerError for tensors that do not fit the layer, UnsupportedError for what the kernel or
+    the lowering can not do.
+    """
+    known = _LOWERINGS.get(kernel.name, {})
+    if lowering is None:
+        lowering = next(iter(known))
+    if lowering not in known:
+        raise ConvloomError(
+            f"lowering for {kernel.name} must be one of {', '.join(known)}, not {lowering!r}"
+        )
+    reason = _refusal(layer, kernel, lowering)
+    if reason is not None:
+        raise UnsupportedError(f"{layer.name}: {reason}")
+    return known[lowering](kernel, config, layer, *layer.check_tensors(x, w, bias))
