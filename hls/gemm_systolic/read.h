@@ -41,7 +41,8 @@ void read_activations(hls::stream<axis64>& in0, hls::stream<Shape>& shape,
   Counter<16> table_beat, image_word;
   Counter<index_bits(C::WORD_BEATS)> word_beat;
   ap_uint<8 * C::WORD> assembled = 0;
-  bool half = false;              // the half that is loaded
+  bool half = false;              // of the image memory: the one that is loaded
+  bool table_half = false;        // of the table memory: a table serves all chunks of its row tile
   bool load_table = true;         // the table comes first
   bool loading = s.run;           // there is a step to load
   bool loaded = !s.run;           // … and it is there
@@ -64,7 +65,7 @@ stream_activations:
       bool end_of_image = false;
       if (load_table) {
         const ap_uint<index_bits(C::TABLE_BEATS)> at = table_beat.n;
-        table[(half ? C::TABLE_BEATS : 0) + int(at)] = beat.data;
+        table[(table_half ? C::TABLE_BEATS : 0) + int(at)] = beat.data;
         if (table_beat.tick(s.last_table_beat)) load_table = false;
       } else {
         assembled = append_beat<C::WORD_BEATS>(assembled, beat.data);
@@ -86,7 +87,7 @@ stream_activations:
     const ap_uint<index_bits(C::WORD)> now = slot.n;
     ap_uint<8 * C::WORD> word = 0;
     if (active) {
-      const ap_uint<16> pointer = table_entry<C>(table, !half, entries + now);
+      const ap_uint<16> pointer = table_entry<C>(table, !table_half, entries + now);
       const ap_uint<index_bits(C::IMAGE_WORDS)> at = pointer + segment_word.n;
       word = image[(half ? 0 : C::IMAGE_WORDS) + int(at)];
       if (slot.tick(C::WORD - 1)) {
@@ -122,6 +123,7 @@ stream_activations:
           filter_tile.n == s.last_filter_tile ? s.final_filter_block : s.last_filter_block;
       half = !half;
       if (loading) {
+        if (chunk.n == 0) table_half = !table_half;
         if (chunk.tick(s.last_chunk)) {
           load_table = true;
           if (row_tile.tick(s.last_row_tile)) {
