@@ -40,6 +40,7 @@ __all__ = [
     "clang",
     "depfile",
     "digest",
+    "ending",
     "gxx",
     "run",
     "shim_include_dir",
@@ -136,7 +137,7 @@ def run(
         lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
         if len(lines) > _SHOWN:
             lines = [*lines[:_SHOWN], f"... {len(lines) - _SHOWN} more lines"]
-        text = "\n".join([f"{what}: {_name(args)} {_ending(process.returncode)}", *lines])
+        text = "\n".join([f"{what}: {_name(args)} {ending(process.returncode)}", *lines])
         raise ToolError(text)
     return result
 
@@ -152,7 +153,8 @@ def _name(args: Sequence[str]) -> str:
     return args[1] if name == "zig" and len(args) > 1 else name
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
+    """How a program ended, as words for an error: exit code, or the name of the signal."""
     if code >= 0:
         return f"failed with exit code {code}"
     with contextlib.suppress(ValueError):
@@ -194,6 +196,7 @@ def clang() -> Tool:
     zig = root / "zig"
     target = gxx().version.split()[-1]
     # zig's files are not where its clang looks for them (the wheel is relocated).
+    argv: tuple[str, ...]
     argv = (str(zig), "clang", f"--target={target}", "-resource-dir", str(root / "lib"))
     argv += ("-fno-sanitize=undefined", "-Qunused-arguments")
     text = run([*argv[:2], "--version"], what="asking clang its version").stdout
