@@ -25,7 +25,7 @@ has_venv() {
 
 if [ -n "${PYTHON:-}" ]; then
     version=$(version_of "$PYTHON")
-    [ -n "$version" ] || die "PYTHON must be a Python $range, not '$PYTHON'"
+    [ -n "$version" ] || die "PYTHON must be Python $range, not '$PYTHON'"
 else
     # One that can make environments wins over a preferred version that can not.
     first=''

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a lowered layer can run: C-simulation now, RTL and boards as they register here.
+
+This is the only module of convloom that imports the compiler or a simulator, and only when a level is
+used: a board has neither.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convloom.errors import ConvloomError
+from convloom.kernels import KernelSpec, load_kernel
+from convloom.lowering import Job
+
+__all__ = ["LEVELS", "Level", "LevelError", "LevelRun"]
+
+
+class LevelError(ConvloomError):
+    """A compiler, simulator or kernel failed; its text may have several lines."""
+
+
+@dataclass(frozen=True)
+class LevelRun:
+    """What one run gave: the layer's output, and cycles from start to last beat where exact."""
+
+    y: NDArray[Any]
+    seconds: float
+    cycles: int | None = None
+
+
+@dataclass(frozen=True)
+class Level:
+    """`run(job, spec, config)` computes a lowered layer; slow levels run only when asked for."""
+
+    name: str
+    doc: str
+    run: Callable[[Job, KernelSpec, str], LevelRun]
+    slow: bool = False
+
+
+def _finish(job: Job, spec: KernelSpec, run: Any, started: float) -> LevelRun:
+    """Check the status register and read the output; `run` is what hlsc's simulators return."""
+    seconds = time.perf_counter() - started
+    status = int(run.scalars["status"])
+    if status:
+        raise LevelError(f"{spec.name} stopped with {spec.explain_status(status)}")
+    cycles = getattr(run, "cycles", None)
+    return LevelRun(np.asarray(job.result(run.streams["out"])), seconds, cycles)
+
+
+@lru_cache
+def _csim_kernel(name: str, config: str) -> Any:
+    from hlsc.csim import Kernel
+
+    spec = load_kernel(name)
+    return Kernel(spec.sources, spec.top, include_dirs=spec.include_dirs, defines=spec.defines(config))
+
+
+def _csim(job: Job, spec: KernelSpec, config: str) -> LevelRun:
+    try:
+        from hlsc.errors import HlscError
+    except ImportError as error:
+        raise LevelError(f"csim needs the compiler: pip install 'convloom[flow]' ({error})") from None
+    try:
+        kernel = _csim_kernel(spec.name, config)  # compiled before the clock starts
+        started = time.perf_counter()
+        return _finish(job, spec, kernel.run(job.streams, job.registers), started)
+    except HlscError as error:
+        raise LevelError(str(error)) from error
+
+
+LEVELS: dict[str, Level] = {
+    level.name: level
+    for level in (Level("csim", "the kernel's C++, compiled and called on this machine", _csim),)
+}
+"""By name, in the order in which they come closer to hardware."""

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put a photograph through three int8 layers, each on every kernel, lowering and level there is.
+
+Every output is compared with the reference, to the bit. Writes features.png (input and feature maps)
+and report.json; prints the table of what was run. Exit code 1 when any output differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convloom.commands.files import FileError, write_atomically
+from convloom.commands.levels import LEVELS
+from convloom.commands.picture import draw
+from convloom.commands.stack import Step, build_stack, load_photo
+from convloom.commands.text import Progress, size, table
+from convloom.commands.ways import REFERENCE, Answer, Way, compute, im2col_bytes, ways
+from convloom.errors import ConvloomError, UnsupportedError
+from convloom.layer import ConvLayer
+
+__all__ = ["HELP", "NAME", "Row", "configure", "difference", "run"]
+
+NAME = "run"
+HELP = "convolve a photograph on everything there is"
+
+EXACT, REFUSED = "exact", "refused"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the report: a layer, one way to compute it, and how that went."""
+
+    layer: str
+    kernel: str
+    lowering: str
+    level: str
+    macs: int
+    result: str  # "exact", "refused", or what went wrong
+    reason: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    extra_bytes: int = 0
+    im2col_bytes: int = 0
+    cycles: int | None = None
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        return self.result not in (EXACT, REFUSED)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add = parser.add_argument
+    levels = (REFERENCE, *LEVELS)
+    usual = [REFERENCE, *(name for name, level in LEVELS.items() if not level.slow)]
+    add("--image", type=Path, metavar="FILE", help="photograph; default: matplotlib's sample")
+    add("--size", type=int, default=128, help="longest side in pixels, default: %(default)s")
+    add("--out", type=Path, default=Path("build/run"), metavar="DIR", help="default: %(default)s")
+    add("--on", nargs="+", choices=levels, default=usual, help=f"default: {' '.join(usual)}")
+    add("--config", default="tiny", help="size of the kernels, default: %(default)s")
+    add("--json", action="store_true", help="print the report as JSON instead of the table")
+
+
+def difference(got: NDArray[Any], want: NDArray[Any]) -> str:
+    """Where and how an output differs from the reference, or ""."""
+    if got.shape != want.shape or got.dtype != want.dtype:
+        return f"is {got.dtype} {got.shape}, must be {want.dtype} {want.shape}"
+    wrong = np.argwhere(got != want)
+    if not wrong.size:
+        return ""
+    first = tuple(int(i) for i in wrong[0])
+    return f"{len(wrong)} of {got.size} differ, first at {first}: {got[first]}, must be {want[first]}"
+
+
+def _exact(layer: ConvLayer, x: Any, w: Any, bias: Any) -> NDArray[Any]:
+    return compute(Way(REFERENCE, "numpy", "im2col"), layer, x, w, bias).y
+
+
+def _try(step: Step, way: Way) -> Row:
+    """Compute a step one way, and judge it."""
+    answer: Answer | None = None
+    reason = ""
+    try:
+        answer = compute(way, step.layer, step.x, step.w, step.bias)
+    except UnsupportedError as error:
+        result, reason = REFUSED, str(error)
+    except ConvloomError as error:
+        result, reason = "failed", str(error)
+    else:
+        reason = difference(answer.y, step.y)
+        result = "differs" if reason else EXACT
+    done = answer or Answer(np.empty(0), 0, 0, 0, 0.0)
+    return Row(
+        layer=step.layer.name,
+        kernel=way.kernel,
+        lowering=way.lowering,
+        level=way.level,
+        macs=step.layer.macs,
+        result=result,
+        reason=reason,
+        bytes_in=done.bytes_in,
+        bytes_out=done.bytes_out,
+        extra_bytes=done.extra_bytes,
+        im2col_bytes=im2col_bytes(step.layer),
+        cycles=done.cycles,
+        seconds=round(done.seconds, 4),
+    )
+
+
+def _all_rows(steps: list[Step], levels: list[str], config: str) -> list[Row]:
+    plan: list[tuple[Step, Way]] = []
+    rows = []
+    for step in steps:
+        for level in levels:
+            found, refused = ways(step.layer, level, config)
+            plan += [(step, way) for way in found]
+            for kernel, reason in refused.items():
+                rows.append(Row(step.layer.name, kernel, "-", level, step.layer.macs, REFUSED, reason))
+    progress = Progress(len(plan))
+    for step, way in plan:
+        progress.begin(f"{step.layer.name} {way}")
+        row = _try(step, way)
+        rows.append(row)
+        progress.end(f"{step.layer.name} {way}: {row.result}")
+    progress.close()
+    order = {step.layer.name: i for i, step in enumerate(steps)}
+    return sorted(rows, key=lambda row: (order[row.layer], levels.index(row.level)))
+
+
+def _print_table(rows: list[Row]) -> None:
+    head = [
+        "layer",
+        "kernel",
+        "lowering",
+        "level",
+        "MACs",
+        "bytes in",
+        "bytes out",
+        "extra",
+        "of im2col",
+    ]
+    cycles = any(row.cycles is not None for row in rows)
+    head += ["cycles"] if cycles else []
+    head += ["result"]
+    lines = []
+    for row in rows:
+        streamed = row.level != REFERENCE and row.result != REFUSED
+        done = row.result != REFUSED
+        cells = [row.layer, row.kernel, row.lowering, row.level, size(row.macs)]
+        cells += [size(row.bytes_in), size(row.bytes_out)] if streamed else ["", ""]
+        cells += (
+            [size(row.extra_bytes), f"{row.extra_bytes / row.im2col_bytes:.0%}"] if done else ["", ""]
+        )
+        if cycles:
+            cells.append("" if row.cycles is None else f"{row.cycles:,}")
+        lines.append([*cells, row.result])
+    print(table(head, lines, right=[*head[4:-1]]))
+    for row in rows:
+        if row.failed:
+            print(f"{row.layer} {row.kernel} {row.lowering} {row.level} {row.result}: {row.reason}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it all; returns 1 when an output differs or a kernel fails."""
+    photo = load_photo(args.image, args.size)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"--out {args.out} must be a folder: {error.strerror or error}") from None
+    steps = build_stack(photo, _exact)
+    levels = list(dict.fromkeys(args.on))
+    rows = _all_rows(steps, levels, args.config)
+    wrong = [row for row in rows if row.failed]
+    exact = sum(row.result == EXACT for row in rows)
+    verdict = f"{exact} of {exact + len(wrong)} runs exact to the bit"
+    report = {"photo": list(photo.shape), "exact": exact, "failed": len(wrong)}
+    report["rows"] = [asdict(row) for row in rows]
+    text = json.dumps(report, indent=1) + "\n"
+    write_atomically("report", args.out / "report.json", lambda file: _write(file, text))
+    kernels = dict.fromkeys(f"{row.kernel} · {row.level}" for row in rows if row.result == EXACT)
+    lines = [f"{photo.shape[1]}×{photo.shape[0]} pixels through {len(steps)} int8 layers", verdict]
+    draw(args.out / "features.png", photo, steps, "\n".join([*lines, ",  ".join(kernels)]))
+    if args.json:
+        print(text, end="")
+    else:
+        _print_table(rows)
+        print(f"{verdict}; pictures and report in {args.out}")
+    return 1 if wrong else 0
+
+
+def _write(file: Any, text: str) -> None:
+    file.write(text.encode("utf-8"))

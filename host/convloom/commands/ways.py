@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ways to compute a layer: every reference algorithm, and every kernel × lowering × level.
+
+Nothing here names a particular kernel's abilities: kernels come from `convloom.kernels`, lowerings from
+`convloom.lowering`, levels from `levels.LEVELS`, algorithms from `convloom.reference.ALGORITHMS`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from convloom.commands.levels import LEVELS
+from convloom.errors import ConvloomError, UnsupportedError
+from convloom.kernels import kernel_names, load_kernel
+from convloom.layer import ConvLayer
+from convloom.lowering import lower, lowerings_for
+from convloom.reference import ALGORITHMS
+
+__all__ = ["KERNELS", "REFERENCE", "Answer", "Way", "choose", "compute", "im2col_bytes", "ways"]
+
+REFERENCE = "reference"
+
+KERNELS = {"gemm": "gemm_systolic", "linebuffer": "conv_linebuffer", "winograd": "conv_winograd"}
+"""Kernel names of the command line, best known first, and the folders of the kernels."""
+
+# What a kernel or lowering computes in numpy: (kernel, lowering) of the command line, first match wins.
+_ALGORITHM_OF = (
+    ("linebuffer", "*", "direct"),
+    ("winograd", "*", "winograd_f4"),
+    ("*", "im2col", "im2col"),
+    ("*", "mec", "mec"),
+    ("*", "indirect", "indirect"),
+    ("*", "pack", "spatial_pack"),
+    ("gemm", "auto", "im2col"),
+    ("auto", "auto", "direct"),
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way; on the reference level `kernel` is "numpy", `lowering` the algorithm, `config` empty."""
+
+    level: str
+    kernel: str
+    lowering: str
+    config: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kernel} {self.lowering} {self.level}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A layer's output and what it took.
+
+    bytes_in, bytes_out: streamed to and from the kernel (0 on the reference). extra_bytes: memory
+    beyond the layer's own tensors that the activations need. cycles: where the level counts them.
+    """
+
+    y: NDArray[Any]
+    bytes_in: int
+    bytes_out: int
+    extra_bytes: int
+    seconds: float
+    cycles: int | None = None
+
+
+def im2col_bytes(layer: ConvLayer) -> int:
+    """Bytes of the full im2col matrix, N·OH·OW·R·S·C: what extra memory is compared with."""
+    return layer.n * layer.oh * layer.ow * layer.r * layer.s * layer.c
+
+
+def ways(layer: ConvLayer, level: str, config: str) -> tuple[list[Way], dict[str, str]]:
+    """Every way on one level, and by name what was refused and why.
+
+    Reference algorithms are all listed: they refuse a layer only when called.
+    """
+    if level == REFERENCE:
+        return [Way(level, "numpy", name) for name in ALGORITHMS], {}
+    found, refused = [], {}
+    for name in kernel_names():
+        spec = load_kernel(name)
+        if config not in spec.configs:
+            refused[name] = f"it has no configuration {config}"
+            continue
+        try:
+            names = lowerings_for(layer, spec)
+        except UnsupportedError as error:
+            refused[name] = str(error)
+            continue
+        found += [Way(level, name, lowering, config) for lowering in names]
+    return found, refused
+
+
+def choose(layer: ConvLayer, level: str, kernel: str, lowering: str, config: str) -> Way:
+    """The way that the words of the command line mean; UnsupportedError says what there is instead."""
+    if level == REFERENCE:
+        for k, low, algorithm in _ALGORITHM_OF:
+            if k in ("*", kernel) and low in ("*", lowering):
+                return Way(level, "numpy", algorithm)
+        raise AssertionError(f"no algorithm for {kernel} {lowering}")
+    built = {short for short, name in KERNELS.items() if name in kernel_names()}
+    if kernel != "auto" and kernel not in built:
+        raise UnsupportedError(
+            f"kernel must be one that is built ({', '.join(sorted(built))}), not {kernel}, "
+            f"which is not there yet; --on {REFERENCE} computes the same result"
+        )
+    found, refused = ways(layer, level, config)
+    named = [way for way in found if kernel == "auto" or way.kernel == KERNELS[kernel]]
+    fitting = [way for way in named if lowering in ("auto", way.lowering)]
+    order = list(KERNELS.values())
+    if fitting:
+        return min(
+            fitting, key=lambda way: order.index(way.kernel) if way.kernel in order else len(order)
+        )
+    if named:
+        there = ", ".join(dict.fromkeys(way.lowering for way in named))
+        raise UnsupportedError(
+            f"lowering of layer {layer.name} on kernel {kernel} must be one of {there}, not {lowering}"
+        )
+    reasons = [why for name, why in refused.items() if kernel == "auto" or name == KERNELS[kernel]]
+    if reasons:
+        raise UnsupportedError("; ".join(reasons))
+    raise UnsupportedError(f"layer {layer.name} must fit a kernel that is built, and none takes it")
+
+
+def compute(way: Way, layer: ConvLayer, x: Any, w: Any, bias: Any) -> Answer:
+    """The layer's output by one way. x, w, bias as the layer's `check_tensors` takes them."""
+    if way.level == REFERENCE:
+        started = time.perf_counter()
+        result = ALGORITHMS[way.lowering](layer, x, w, bias)
+        return Answer(result.y, 0, 0, result.extra_bytes, time.perf_counter() - started)
+    if way.level not in LEVELS:
+        raise ConvloomError(f"level must be one of {REFERENCE}, {', '.join(LEVELS)}, not {way.level!r}")
+    spec = load_kernel(way.kernel)
+    job = lower(layer, x, w, bias, kernel=spec, config=way.config, lowering=way.lowering)
+    run = LEVELS[way.level].run(job, spec, way.config)
+    return Answer(run.y, job.bytes_in, job.bytes_out, job.buffer_bytes, run.seconds, run.cycles)
