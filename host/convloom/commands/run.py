@@ -152,13 +152,12 @@ def _print_table(rows: list[Row]) -> None:
     head += ["result"]
     lines = []
     for row in rows:
-        streamed = row.level != REFERENCE and row.result != REFUSED
-        done = row.result != REFUSED
+        if row.result == REFUSED:  # the report has the reasons
+            continue
         cells = [row.layer, row.kernel, row.lowering, row.level, size(row.macs)]
-        cells += [size(row.bytes_in), size(row.bytes_out)] if streamed else ["", ""]
-        cells += (
-            [size(row.extra_bytes), f"{row.extra_bytes / row.im2col_bytes:.0%}"] if done else ["", ""]
-        )
+        streamed = (row.bytes_in, row.bytes_out) if row.level != REFERENCE else ()
+        cells += [size(count) for count in streamed] or ["", ""]
+        cells += [size(row.extra_bytes), f"{row.extra_bytes / row.im2col_bytes:.0%}"]
         if cycles:
             cells.append("" if row.cycles is None else f"{row.cycles:,}")
         lines.append([*cells, row.result])
