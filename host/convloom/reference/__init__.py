@@ -18,37 +18,29 @@ from numpy.typing import NDArray
 
 from convloom.errors import UnsupportedError
 from convloom.layer import ConvLayer
+from convloom.reference import direct, im2col, indirect, mec, pointwise, spatial_pack, winograd
 from convloom.reference.common import Result
-from convloom.reference.direct import direct
-from convloom.reference.im2col import im2col, im2col_nchw
-from convloom.reference.indirect import indirect
-from convloom.reference.mec import mec, mec_basic
-from convloom.reference.pointwise import check as _check_pointwise
-from convloom.reference.pointwise import pointwise
-from convloom.reference.spatial_pack import spatial_pack
-from convloom.reference.winograd import F2, F4, winograd_f2, winograd_f4
-from convloom.reference.winograd import check as _check_winograd
 
 __all__ = ["ALGORITHMS", "Result", "run", "supported"]
 
 ALGORITHMS: dict[str, Callable[..., Result]] = {
-    "direct": direct,
-    "im2col": im2col,
-    "im2col_nchw": im2col_nchw,
-    "pointwise": pointwise,
-    "mec_basic": mec_basic,
-    "mec": mec,
-    "spatial_pack": spatial_pack,
-    "winograd_f2": winograd_f2,
-    "winograd_f4": winograd_f4,
-    "indirect": indirect,
+    "direct": direct.direct,
+    "im2col": im2col.im2col,
+    "im2col_nchw": im2col.im2col_nchw,
+    "pointwise": pointwise.pointwise,
+    "mec_basic": mec.mec_basic,
+    "mec": mec.mec,
+    "spatial_pack": spatial_pack.spatial_pack,
+    "winograd_f2": winograd.winograd_f2,
+    "winograd_f4": winograd.winograd_f4,
+    "indirect": indirect.indirect,
 }
 """Every algorithm by name."""
 
 _CHECKS: dict[str, Callable[[ConvLayer], None]] = {
-    "pointwise": _check_pointwise,
-    "winograd_f2": lambda layer: _check_winograd(layer, F2),
-    "winograd_f4": lambda layer: _check_winograd(layer, F4),
+    "pointwise": pointwise.check,
+    "winograd_f2": lambda layer: winograd.check(layer, winograd.F2),
+    "winograd_f4": lambda layer: winograd.check(layer, winograd.F4),
 }
 """Those that can not do every layer: raises UnsupportedError for the ones they can not."""
 
