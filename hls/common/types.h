@@ -7,6 +7,9 @@
 #include <ap_int.h>
 #include <hls_stream.h>
 
+// Labels name loops for the HLS tools; a C++ compiler sees no use of them.
+#pragma GCC diagnostic ignored "-Wunused-label"
+
 namespace convloom {
 
 /// The AXI4-Stream word of every kernel port: 8 bytes, TKEEP and TLAST.  The side channels are one

@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from convloom.layer import ConvLayer
 from convloom.lowering.job import Place
 
-__all__ = ["GemmTiling", "Tile", "activation_beats", "tile_product", "unpack_output", "weight_beats"]
+__all__ = [
+    "GemmTiling",
+    "Tile",
+    "activation_beats",
+    "locate_beat",
+    "output_beats",
+    "pack_output",
+    "tile_product",
+    "unpack_output",
+    "weight_beats",
+]
 
 
 def _divide_up(a: int, b: int) -> int:
@@ -215,6 +225,21 @@ def unpack_output(tiling: GemmTiling, layer: ConvLayer, beats: NDArray[np.uint64
         y[rows, t.group, t.first_filter : t.first_filter + t.filters] = piece[:, : t.filters]
         at += t.rows * width
     return y.reshape(layer.y_shape)
+
+
+def pack_output(tiling: GemmTiling, layer: ConvLayer, y: NDArray) -> NDArray[np.uint64]:
+    """The output transfer that holds y (N, OH, OW, K): the inverse of `unpack_output`."""
+    int8_output = layer.requant is not None
+    dtype = np.dtype(np.int8 if int8_output else "<i4")
+    product = np.asarray(y, dtype).reshape(tiling.rows, tiling.groups, tiling.filters)
+    pieces = []
+    for t in tiling.tiles():
+        width = _beats_per_row(t, int8_output) * 8 // dtype.itemsize
+        piece = np.zeros((t.rows, width), dtype)
+        rows = slice(t.first_row, t.first_row + t.rows)
+        piece[:, : t.filters] = product[rows, t.group, t.first_filter : t.first_filter + t.filters]
+        pieces.append(piece.reshape(-1))
+    return np.concatenate(pieces).view("<u8")
 
 
 def locate_beat(tiling: GemmTiling, int8_output: bool, index: int) -> Place:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dense im2col tiles for `gemm_systolic`: the host gathers every patch, the kernel sees a plain GEMM."""
+"""Dense im2col tiles for `gemm_systolic`: the host gathers every patch, the kernel sees a GEMM."""
 
 from __future__ import annotations
 
@@ -78,5 +78,6 @@ def im2col_job(
         streams={"in0": in0, "in1": in1},
         out_beats=gemm.output_beats(tiling, int8_output),
         unpack=partial(gemm.unpack_output, tiling, layer),
+        pack=partial(gemm.pack_output, tiling, layer),
         locate=partial(gemm.locate_beat, tiling, int8_output),
     )

@@ -41,7 +41,8 @@ class Job:
 
     `streams` maps an input stream to its transfers in order, each a uint64 array of beats; a buffer
     that is sent several times stands several times.  `out_beats` is the length of the one output
-    transfer, `unpack` turns it into the layer's output, `locate` says what an output beat holds.
+    transfer, `unpack` turns it into the layer's output and `pack` the output into
+    it (what a test bench expects), `locate` says what an output beat holds.
     """
 
     spec: KernelSpec
@@ -52,6 +53,7 @@ class Job:
     streams: Mapping[str, Sequence[Beats]]
     out_beats: int
     unpack: Callable[[Beats], NDArray] = field(repr=False)
+    pack: Callable[[NDArray], Beats] = field(repr=False)
     locate: Callable[[int], Place] = field(repr=False)
 
     @property

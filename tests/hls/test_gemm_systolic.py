@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gemm_systolic in C-simulation against the reference, bit by bit; and what catches its defects."""
+
+from __future__ import annotations
+
+import shutil
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hlsc import toolchain
+from hlsc.csim import CsimError, Kernel
+
+from convloom.kernels import load_kernel
+from convloom.layer import ConvLayer, Requant
+from convloom.lowering import lower
+from convloom.random_layers import random_layers
+from convloom.reference import ALGORITHMS
+
+SPEC = load_kernel("gemm_systolic")
+
+
+@lru_cache
+def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: bool = False):
+    return Kernel(
+        SPEC.sources,
+        SPEC.top,
+        include_dirs=SPEC.include_dirs,
+        defines=SPEC.defines(config),
+        headers=headers,
+        compiler=compiler,
+        sanitize=sanitize,
+    )
+
+
+def check(built: Kernel, config: str, layer: ConvLayer, x, w, bias, **options) -> None:
+    """One layer through the kernel: status 0, one output transfer, every bit as in the reference."""
+    job = lower(layer, x, w, bias, kernel=SPEC, config=config)
+    run = built.run(job.streams, job.registers, **options)
+    assert run.scalars["status"] == 0, SPEC.explain_status(run.scalars["status"])
+    expected = ALGORITHMS["im2col"](layer, x, w, bias).y
+    np.testing.assert_array_equal(job.result(run.streams["out"]), expected, err_msg=layer.name)
+
+
+def sweep(built: Kernel, config: str, count: int, seed: int) -> None:
+    for layer, x, w, bias in random_layers(count, seed):
+        check(built, config, layer, x, w, bias)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_random_layers(part, seed):
+    sweep(kernel("tiny"), "tiny", 10, seed + part)
+
+
+def test_random_layers_z2(seed):
+    sweep(kernel("z2"), "z2", 15, seed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("part", range(10))
+@pytest.mark.parametrize("config", SPEC.configs)
+def test_random_layers_long(config, part, seed):
+    sweep(kernel(config), config, 50, seed + 1000 + part)
+
+
+def test_open_vendor_headers(seed):
+    sweep(kernel("tiny", "xilinx", "g++"), "tiny", 15, seed)
+
+
+def test_sanitizers(seed):
+    sweep(kernel("tiny", sanitize=True), "tiny", 5, seed)
+
+
+def several_tiles(requant: bool = True) -> tuple:
+    """A layer that takes several tiles, chunks and blocks in every dimension at `tiny`."""
+    rng = np.random.default_rng(3)
+    k = 21
+    scales = Requant.from_scales(rng.uniform(1e-4, 1e-2, k), zero_point=-3) if requant else None
+    layer = ConvLayer(2, 7, 6, 19, k, 3, 3, pads=(1, 1, 1, 0), x_zero_point=5, requant=scales)
+    x = rng.integers(-128, 128, layer.x_shape, np.int8)
+    w = rng.integers(-128, 128, layer.w_shape, np.int8)
+    return layer, x, w, rng.integers(-999, 999, k, np.int32)
+
+
+@pytest.mark.parametrize("requant", [False, True])
+def test_several_tiles_in_every_dimension(requant):
+    layer, x, w, bias = several_tiles(requant)
+    registers = lower(layer, x, w, bias, kernel=SPEC, config="tiny").registers
+    for name in ("row_tiles", "row_blocks", "filter_tiles", "filter_blocks", "chunks"):
+        assert registers[name] >= 2, name
+    assert registers["row_blocks"] != registers["row_blocks_last"]
+    check(kernel("tiny"), "tiny", layer, x, w, bias)
+
+
+def test_stream_depths_of_the_source_suffice_for_parameters():
+    layer, x, w, bias = several_tiles()
+    job = lower(layer, x, w, bias, kernel=SPEC, config="tiny")
+    assert kernel("tiny").run(job.streams, job.registers).high_water["params"] > 0
+
+
+BAD_REGISTERS = [
+    ("rows", 0, "bad_rows"),
+    ("rows", 1 << 24, "bad_rows"),
+    ("rows", 5, "bad_rows"),
+    ("row_tiles", 0, "bad_rows"),
+    ("row_tiles", 1 << 16, "bad_rows"),
+    ("row_tiles", 1 << 31, "bad_rows"),
+    ("row_blocks", 5, "bad_rows"),
+    ("row_blocks_last", 0, "bad_rows"),
+    ("filters", 0, "bad_filters"),
+    ("filters", 999, "bad_filters"),
+    ("filter_tiles", 9, "bad_filters"),
+    ("filter_blocks", 0, "bad_filters"),
+    ("filter_blocks", 3, "bad_filters"),
+    ("filter_blocks_last", 200, "bad_filters"),
+    ("groups", 0, "bad_groups"),
+    ("groups", 1 << 16, "bad_groups"),
+    ("chunks", 0, "bad_reduction"),
+    ("chunks", 1 << 20, "bad_reduction"),
+    ("segments", 0, "bad_reduction"),
+    ("segments", 256 + 1, "bad_reduction"),
+    ("segment_words", 9, "bad_reduction"),
+    ("image_words", 0, "bad_image"),
+    ("image_words", 129, "bad_image"),
+    ("int8_output", 2, "bad_output"),
+    ("y_zero_point", 128, "bad_output"),
+    ("clamp_low", -129, "bad_output"),
+    ("clamp_high", 200, "bad_output"),
+]
+
+
+@pytest.mark.parametrize(("register", "value", "status"), BAD_REGISTERS)
+def test_bad_register_ends_the_run_with_its_status(register, value, status):
+    job = lower(*several_tiles(), kernel=SPEC, config="tiny")
+    run = kernel("tiny").run({}, {**job.registers, register: value})
+    assert run.scalars["status"] == SPEC.status[status]
+    assert sum(map(len, run.streams["out"])) == 0
+    assert status.removeprefix("bad_") in SPEC.explain_status(SPEC.status[status])
+
+
+def test_table_too_large_is_refused():
+    registers = dict(lower(*several_tiles(), kernel=SPEC, config="tiny").registers)
+    registers.update(segments=8, segment_words=1, row_blocks=4, row_blocks_last=4)
+    registers.update(row_tiles=5, rows=60)
+    # 4 blocks · 3 rows · 8 segments = 96 entries fit 32 beats of 4; the kernel takes them …
+    run = kernel("tiny").run({}, {**registers, "image_words": 0})
+    assert run.scalars["status"] == SPEC.status["bad_image"]
+    # … and more segments than a chunk holds are found before the table is looked at.
+    run = kernel("tiny").run({}, {**registers, "segments": 12})
+    assert run.scalars["status"] == SPEC.status["bad_reduction"]
+
+
+@pytest.mark.parametrize("stream", ["in0", "in1"])
+def test_misplaced_tlast_is_reported(stream):
+    job = lower(*several_tiles(), kernel=SPEC, config="tiny")
+    streams = {name: list(transfers) for name, transfers in job.streams.items()}
+    first = streams[stream][0]
+    streams[stream][:1] = [first[:7], first[7:]]
+    run = kernel("tiny").run(streams, job.registers)
+    assert run.scalars["status"] == SPEC.status[f"{stream}_tlast"]
+    assert stream in SPEC.explain_status(run.scalars["status"])
+    assert "in1" in SPEC.explain_status(0x30)
+
+
+MUTANTS = {
+    "wrong operand": ("compute.h", "a[i][p > 0 ? p - 1 : 0]", "a[i][p]"),
+    "dropped beat": ("write.h", "if (wanted && complete &&", "if (wanted && row != 2 && complete &&"),
+    "swapped channel": ("compute.h", "(ap_int<25>(odd) << 16) + even", "(ap_int<25>(even) << 16) + odd"),
+    "missing TLAST": ("write.h", "make_beat(beat.data, beat.last)", "make_beat(beat.data, false)"),
+    "sign of the low product": ("compute.h", "(even < 0 ? 1 : 0)", "0"),
+    "sums not cleared": ("compute.h", "(edge.first ? zero : sum[i][2 * p])", "sum[i][2 * p]"),
+    "table of the wrong tile": ("read.h", "if (chunk.n == 0) table_half", "table_half"),
+    "first chunk added twice": ("compute.h", "chunk.n == 0 ? ap_int<32>(0)", "false ? ap_int<32>(0)"),
+    "late drain": ("compute.h", "const int TAIL = 2 * (C::ROWS - 1)", "const int TAIL = (C::ROWS - 1)"),
+    "unrounded": ("requantize.h", "(halves + ap_int<48>(1)) >> 1", "halves >> 1"),
+    "ragged tile ignored": ("read.h", "? s.final_row_block : s.last_row_block", "? s.last_row_block : s.last_row_block"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutant_is_caught(name, tmp_path):
+    file, old, new = MUTANTS[name]
+    folders = []
+    for folder in SPEC.include_dirs:
+        folders.append(tmp_path / folder.name)
+        shutil.copytree(folder, folders[-1])
+    source = next(f / file for f in folders if (f / file).exists())
+    text = source.read_text()
+    assert old in text, f"mutant {name} no longer applies"
+    source.write_text(text.replace(old, new))
+    mutant = Kernel(
+        [folders[0] / s.name for s in SPEC.sources],
+        SPEC.top,
+        include_dirs=folders,
+        defines=SPEC.defines("tiny"),
+    )
+    with pytest.raises((AssertionError, CsimError)):
+        for requant in (False, True):
+            check(mutant, "tiny", *several_tiles(requant), isolated=True, timeout=20)
+
+
+WARNINGS = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-fsyntax-only"]
+
+
+@pytest.mark.parametrize("config", SPEC.configs)
+@pytest.mark.parametrize(
+    ("compiler", "headers"), [("clang", "shim"), ("clang", "xilinx"), ("g++", "xilinx")]
+)
+def test_compiles_without_warnings(compiler, headers, config):
+    tool = toolchain.clang() if compiler == "clang" else toolchain.gxx()
+    shim = headers == "shim"
+    system = [toolchain.shim_include_dir()] if shim else toolchain.xilinx_include_dirs()
+    flags = WARNINGS + [f"-isystem{d}" for d in system] + [f"-I{d}" for d in SPEC.include_dirs]
+    flags += [f"-D{k}={v}" for k, v in SPEC.defines(config).items()]
+    for source in (*SPEC.sources, SPEC.testbench):
+        tool.run([*flags, source], what=f"compiling {Path(source).name}")
