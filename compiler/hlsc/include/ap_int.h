@@ -31,7 +31,7 @@
     typedef hlsc_ap::ap_int_base<W, S> Base;                                          \
     NAME() = default;                                                                 \
     template <class X>                                                                \
-    HLSC_AP_FN constexpr NAME(hlsc_ap::raw t, X v) : Base(t, v) {}                    \
+    HLSC_AP_FN constexpr NAME(hlsc_ap::raw t, const X& v) : Base(t, v) {}             \
     template <class T, class = typename hlsc_ap::enable<hlsc_ap::c_int<T>::is>::type> \
     HLSC_AP_FN constexpr NAME(T v) : Base(v) {}                                       \
     template <int W2, bool S2>                                                        \

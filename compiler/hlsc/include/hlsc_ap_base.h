@@ -26,7 +26,7 @@ struct ap_concat_ref;
 #ifndef __HLSC_SYNTH__
 /// Parses text into the low bits of a W-bit number; radix 0 takes it from 0b, 0o, 0x (else ten).
 template <int W>
-unsigned _BitInt(W) parse(const char* text, int radix);
+box<W> parse(const char* text, int radix);
 
 [[noreturn]] void bad_bit(int index, int width);
 [[noreturn]] void bad_range(int hi, int lo, int width);
@@ -48,15 +48,27 @@ HLSC_AP_FN void check_range(int, int, int) {}
 
 /// The integer part of a double, wrapped to W bits (not saturated), as the Xilinx headers do.
 template <int W>
-HLSC_AP_FN unsigned _BitInt(W) from_double(double d) {
+HLSC_AP_FN box<W> from_double(double d) {
   typedef unsigned _BitInt(max_of(W, 64)) U;
   const unsigned long long word = __builtin_bit_cast(unsigned long long, d);
   const int exponent = static_cast<int>((word >> 52) & 0x7ff) - 1075;
   const U mantissa = static_cast<U>((word & 0xfffffffffffffull) | 0x10000000000000ull);
   const U size = exponent >= 0 ? (exponent < W ? static_cast<U>(mantissa << exponent) : U(0))
                                : (exponent > -53 ? static_cast<U>(mantissa >> -exponent) : U(0));
-  return static_cast<unsigned _BitInt(W)>(word >> 63 ? static_cast<U>(U(0) - size) : size);
+  return {static_cast<unsigned _BitInt(W)>(word >> 63 ? static_cast<U>(U(0) - size) : size)};
 }
+
+/// The object whose V is the number that an ap_int_base holds: itself, but for ap_int<1>.
+template <int W, bool S>
+struct numeric {
+  typedef const ap_int_base<W, S>& type;
+  static HLSC_AP_FN constexpr type of(const ap_int_base<W, S>& x) { return x; }
+};
+template <>
+struct numeric<1, true> {
+  typedef ap_int_base<2, true> type;
+  static HLSC_AP_FN constexpr type of(const ap_int_base<1, true>& x);
+};
 
 /// W-bit integer, signed or not.  Trivially copyable, trivially default constructible (hence
 /// without a value until it is assigned), as large as the native integer that holds it.
@@ -77,14 +89,14 @@ struct ap_int_base {
   ap_int_base() = default;
 
   template <class X>
-  HLSC_AP_FN constexpr ap_int_base(raw, X v) : V(static_cast<Store>(v)) {}
+  HLSC_AP_FN constexpr ap_int_base(raw, const X& v) : V(static_cast<Store>(v)) {}
 
   template <class T, class = typename enable<c_int<T>::is>::type>
   HLSC_AP_FN constexpr ap_int_base(T v) : V(static_cast<Store>(v)) {}
 
   template <int W2, bool S2>
   HLSC_AP_FN constexpr ap_int_base(const ap_int_base<W2, S2>& v)
-      : V(static_cast<Store>(v.value())) {}
+      : V(static_cast<Store>(numeric<W2, S2>::of(v).V)) {}
 
   template <int W2, bool S2>
   HLSC_AP_FN constexpr ap_int_base(const ap_range_ref<W2, S2>& r)
@@ -97,25 +109,25 @@ struct ap_int_base {
   HLSC_AP_FN constexpr ap_int_base(const ap_concat_ref<A, B>& r)
       : V(static_cast<Store>(r.get().V)) {}
 
-  HLSC_AP_FN ap_int_base(double v) : V(static_cast<Store>(from_double<W>(v))) {}
-  HLSC_AP_FN ap_int_base(float v) : V(static_cast<Store>(from_double<W>(v))) {}
+  HLSC_AP_FN ap_int_base(double v) : V(static_cast<Store>(from_double<W>(v).v)) {}
+  HLSC_AP_FN ap_int_base(float v) : V(static_cast<Store>(from_double<W>(v).v)) {}
 
 #ifndef __HLSC_SYNTH__
-  ap_int_base(const char* text, int radix = 0) : V(static_cast<Store>(parse<W>(text, radix))) {}
+  ap_int_base(const char* text, int radix = 0) : V(static_cast<Store>(parse<W>(text, radix).v)) {}
 
   /// Digits in `radix`; prefixed 0b, 0o, 0x unless ten.  Radix 2 shows all W bits.
   std::string to_string(int radix = 2, bool with_sign = S) const;
 #endif
 
-  /// The number, for arithmetic.
-  HLSC_AP_FN constexpr typename bits<W, S>::value value() const { return number<W, S>::of(V); }
-  /// The W bits, unsigned.
+  /// The W bits, unsigned.  (Not used in here: see `box`.)
   HLSC_AP_FN constexpr Raw raw_bits() const { return static_cast<Raw>(V); }
 
   // ---- conversions ---------------------------------------------------------------------------
 
   typedef typename c_ret<S>::type RetType;
-  HLSC_AP_FN constexpr operator RetType() const { return static_cast<RetType>(value()); }
+  HLSC_AP_FN constexpr operator RetType() const {
+    return static_cast<RetType>(numeric<W, S>::of(*this).V);
+  }
 
   HLSC_AP_FN constexpr explicit operator bool() const {
     static_assert(W <= 64,
@@ -126,7 +138,7 @@ struct ap_int_base {
 
   HLSC_AP_FN constexpr bool to_bool() const { return V != 0; }
 #define HLSC_TO(NAME, T) \
-  HLSC_AP_FN constexpr T NAME() const { return static_cast<T>(value()); }
+  HLSC_AP_FN constexpr T NAME() const { return static_cast<T>(numeric<W, S>::of(*this).V); }
   HLSC_TO(to_char, char)
   HLSC_TO(to_schar, signed char)
   HLSC_TO(to_uchar, unsigned char)
@@ -147,27 +159,27 @@ struct ap_int_base {
   HLSC_AP_FN constexpr int length() const { return W; }
   HLSC_AP_FN constexpr bool iszero() const { return V == 0; }
   HLSC_AP_FN constexpr bool is_zero() const { return V == 0; }
-  HLSC_AP_FN constexpr bool sign() const { return S && (raw_bits() >> (W - 1)) != 0; }
+  HLSC_AP_FN constexpr bool sign() const { return S && (Raw(V) >> (W - 1)) != 0; }
 
   HLSC_AP_FN constexpr bool and_reduce() const {
-    return raw_bits() == static_cast<Raw>(~static_cast<Raw>(0));
+    return Raw(V) == static_cast<Raw>(~static_cast<Raw>(0));
   }
   HLSC_AP_FN constexpr bool nand_reduce() const { return !and_reduce(); }
   HLSC_AP_FN constexpr bool or_reduce() const { return V != 0; }
   HLSC_AP_FN constexpr bool nor_reduce() const { return V == 0; }
-  HLSC_AP_FN constexpr bool xor_reduce() const { return fold<W>::parity(raw_bits()); }
+  HLSC_AP_FN constexpr bool xor_reduce() const { return fold<W>::parity(Raw(V)); }
   HLSC_AP_FN constexpr bool xnor_reduce() const { return !xor_reduce(); }
   HLSC_AP_FN constexpr int countLeadingZeros() const {
-    return static_cast<int>(__builtin_clzg(raw_bits(), W));
+    return static_cast<int>(__builtin_clzg(Raw(V), W));
   }
 
-  HLSC_AP_FN void b_not() { keep(static_cast<Raw>(~raw_bits())); }
-  HLSC_AP_FN ap_int_base& reverse() { return keep(reversed<W>(raw_bits())); }
+  HLSC_AP_FN void b_not() { keep(static_cast<Raw>(~Raw(V))); }
+  HLSC_AP_FN ap_int_base& reverse() { return keep(reversed<W>(Raw(V)).v); }
   HLSC_AP_FN ap_int_base& lrotate(int n) {
     check_bit(n, W);
     return n == 0 ? *this
-                  : keep(static_cast<Raw>((raw_bits() << static_cast<unsigned>(n)) |
-                                          (raw_bits() >> static_cast<unsigned>(W - n))));
+                  : keep(static_cast<Raw>((Raw(V) << static_cast<unsigned>(n)) |
+                                          (Raw(V) >> static_cast<unsigned>(W - n))));
   }
   HLSC_AP_FN ap_int_base& rrotate(int n) { return lrotate(n == 0 ? 0 : W - n); }
 
@@ -175,12 +187,12 @@ struct ap_int_base {
 
   HLSC_AP_FN bool get_bit(int i) const {
     check_bit(i, W);
-    return ((raw_bits() >> static_cast<unsigned>(i)) & static_cast<Raw>(1)) != 0;
+    return ((Raw(V) >> static_cast<unsigned>(i)) & static_cast<Raw>(1)) != 0;
   }
   HLSC_AP_FN bool test(int i) const { return get_bit(i); }
   HLSC_AP_FN void set_bit(int i, bool v) {
     check_bit(i, W);
-    keep(put<W>(raw_bits(), static_cast<Raw>(v), static_cast<Raw>(1), i));
+    keep(put<W>(Raw(V), static_cast<Raw>(v), static_cast<Raw>(1), i).v);
   }
   HLSC_AP_FN void set(int i, bool v) { set_bit(i, v); }
   HLSC_AP_FN void set(int i) { set_bit(i, true); }
@@ -215,10 +227,10 @@ struct ap_int_base {
   // ---- increment -----------------------------------------------------------------------------
 
   HLSC_AP_FN ap_int_base& operator++() {
-    return keep(static_cast<Raw>(raw_bits() + static_cast<Raw>(1)));
+    return keep(static_cast<Raw>(Raw(V) + static_cast<Raw>(1)));
   }
   HLSC_AP_FN ap_int_base& operator--() {
-    return keep(static_cast<Raw>(raw_bits() - static_cast<Raw>(1)));
+    return keep(static_cast<Raw>(Raw(V) - static_cast<Raw>(1)));
   }
   HLSC_AP_FN const Self operator++(int) {
     const Self old(raw(), V);
@@ -232,11 +244,15 @@ struct ap_int_base {
   }
 
   /// Takes over W bits.
-  HLSC_AP_FN ap_int_base& keep(Raw v) {
+  HLSC_AP_FN ap_int_base& keep(const Raw& v) {
     V = static_cast<Store>(v);
     return *this;
   }
 };
+
+HLSC_AP_FN constexpr ap_int_base<2, true> numeric<1, true>::of(const ap_int_base<1, true>& x) {
+  return ap_int_base<2, true>(raw(), static_cast<_BitInt(2)>(-static_cast<_BitInt(2)>(x.V)));
+}
 
 }  // namespace hlsc_ap
 

@@ -70,20 +70,6 @@ struct bits<1, true> {
   typedef _BitInt(2) value;
 };
 
-/// The number that a store holds.
-template <int W, bool S>
-struct number {
-  static HLSC_AP_FN constexpr typename bits<W, S>::value of(typename bits<W, S>::store v) {
-    return v;
-  }
-};
-template <>
-struct number<1, true> {
-  static HLSC_AP_FN constexpr _BitInt(2) of(unsigned _BitInt(1) v) {
-    return static_cast<_BitInt(2)>(-static_cast<_BitInt(2)>(v));
-  }
-};
-
 /// The C integer that an ap_int converts to on its own, as in the Xilinx headers.
 template <bool S>
 struct c_ret {
@@ -168,31 +154,41 @@ struct widths {
   typedef typename bits<both, sign>::value common;
 };
 
-// Shifts.  `n` is unsigned; too large a count gives 0 or the sign, as the value would.
+/// A raw number on its way out of a function.
+///
+/// No function here takes or returns a `_BitInt` itself: calling conventions split one of 65 to 128
+/// bits into two words, which LLVM does not put together again.  References and classes are clean.
+template <int W>
+struct box {
+  unsigned _BitInt(W) v;
+};
+
+// Too large a shift count (unsigned here) gives 0 or the sign, as the value would.
 
 /// A count of N bits that cannot reach W needs no comparison (nor hardware for it).
 template <int W, int N>
 struct always_below {
-  static constexpr bool is = N < 13 && (1 << (N < 13 ? N : 0)) <= W;
+  static constexpr bool is = N < 14 && (1 << (N < 14 ? N : 0)) <= W;
 };
 
 template <int W, int N>
-HLSC_AP_FN constexpr bool below(unsigned _BitInt(N) n) {
+HLSC_AP_FN constexpr bool below(const unsigned _BitInt(N) & n) {
   return always_below<W, N>::is || static_cast<unsigned _BitInt(max_of(N, 16))>(n) < W;
 }
 
 template <int W, int N>
-HLSC_AP_FN constexpr unsigned _BitInt(W) shift_left(unsigned _BitInt(W) v, unsigned _BitInt(N) n) {
-  return below<W, N>(n) ? static_cast<unsigned _BitInt(W)>(v << static_cast<unsigned>(n))
-                        : static_cast<unsigned _BitInt(W)>(0);
+HLSC_AP_FN constexpr box<W> shift_left(const unsigned _BitInt(W) & v,
+                                       const unsigned _BitInt(N) & n) {
+  return {below<W, N>(n) ? static_cast<unsigned _BitInt(W)>(v << static_cast<unsigned>(n))
+                         : static_cast<unsigned _BitInt(W)>(0)};
 }
 
 template <int W, bool S, int N>
-HLSC_AP_FN constexpr typename bits<W, S>::value shift_right(typename bits<W, S>::value v,
-                                                            unsigned _BitInt(N) n) {
-  typedef typename bits<W, S>::value T;
-  return S ? static_cast<T>(v >> (below<W, N>(n) ? static_cast<unsigned>(n) : W - 1u))
-           : (below<W, N>(n) ? static_cast<T>(v >> static_cast<unsigned>(n)) : static_cast<T>(0));
+HLSC_AP_FN constexpr box<W> shift_right(const typename bits<W, S>::value& v,
+                                        const unsigned _BitInt(N) & n) {
+  typedef unsigned _BitInt(W) U;
+  return {S ? static_cast<U>(v >> (below<W, N>(n) ? static_cast<unsigned>(n) : W - 1u))
+            : (below<W, N>(n) ? static_cast<U>(v >> static_cast<unsigned>(n)) : static_cast<U>(0))};
 }
 
 // Bit reversal: log2 steps of swapped neighbours, each a pair of constant shifts and masks.
@@ -202,25 +198,31 @@ constexpr int power_above(int w, int p = 1) { return p >= w ? p : power_above(w,
 template <int P, int Step>
 struct swap_steps {
   typedef unsigned _BitInt(P) U;
-  static HLSC_AP_FN constexpr U mask() {  // …0011 with runs of Step ones
-    return static_cast<U>(-1) /
-           static_cast<U>((static_cast<U>(1) << (Step < P ? Step : 0)) + static_cast<U>(1));
-  }
-  static HLSC_AP_FN constexpr U run(U v) {
+  static constexpr U mask =  // ...0011 with runs of Step ones
+      static_cast<U>(-1) /
+      static_cast<U>((static_cast<U>(1) << (Step < P ? Step : 0)) + static_cast<U>(1));
+  static HLSC_AP_FN constexpr box<P> run(const U& v) {
     return swap_steps<P, Step / 2>::run(
-        static_cast<U>(((v & mask()) << Step) | ((v >> Step) & mask())));
+        static_cast<U>(((v & U(mask)) << Step) | ((v >> Step) & U(mask))));
   }
 };
 template <int P>
 struct swap_steps<P, 0> {
-  typedef unsigned _BitInt(P) U;
-  static HLSC_AP_FN constexpr U run(U v) { return v; }
+  static HLSC_AP_FN constexpr box<P> run(const unsigned _BitInt(P) & v) { return {v}; }
 };
 
 template <int W>
-HLSC_AP_FN constexpr unsigned _BitInt(W) reversed(unsigned _BitInt(W) v) {
-  return static_cast<unsigned _BitInt(W)>(swap_steps<power_above(W), power_above(W) / 2>::run(v) >>
-                                          (power_above(W) - W));
+struct reversal {
+  static constexpr int P = power_above(W);
+  static constexpr int spare = P - W;
+};
+
+template <int W>
+HLSC_AP_FN constexpr box<W> reversed(const unsigned _BitInt(W) & v) {
+  return {static_cast<unsigned _BitInt(W)>(swap_steps<reversal<W>::P, reversal<W>::P / 2>::run(
+                                               static_cast<unsigned _BitInt(reversal<W>::P)>(v))
+                                               .v >>
+                                           reversal<W>::spare)};
 }
 
 // Parity: halves folded onto each other.
@@ -228,52 +230,50 @@ HLSC_AP_FN constexpr unsigned _BitInt(W) reversed(unsigned _BitInt(W) v) {
 template <int W>
 struct fold {
   static constexpr int H = (W + 1) / 2;
-  static HLSC_AP_FN constexpr bool parity(unsigned _BitInt(W) v) {
-    return fold<H>::parity(static_cast<unsigned _BitInt(H)>(v ^ (v >> H)));
+  static HLSC_AP_FN constexpr bool parity(const unsigned _BitInt(W) & v) {
+    return fold<H>::parity(static_cast<unsigned _BitInt(H)>(v ^ (v >> int(H))));
   }
 };
 template <>
 struct fold<1> {
-  static HLSC_AP_FN constexpr bool parity(unsigned _BitInt(1) v) { return v != 0; }
+  static HLSC_AP_FN constexpr bool parity(const unsigned _BitInt(1) & v) { return v != 0; }
 };
 
 // Part selects of W bits at run-time positions; hi < lo selects the reversed bits.
 
 template <int W>
-HLSC_AP_FN constexpr unsigned _BitInt(W) low_mask(int length) {
-  return static_cast<unsigned _BitInt(W)>(
-      static_cast<unsigned _BitInt(W)>(~static_cast<unsigned _BitInt(W)>(0)) >>
-      static_cast<unsigned>(W - length));
+HLSC_AP_FN constexpr box<W> low_mask(int length) {
+  return {static_cast<unsigned _BitInt(W)>(
+      static_cast<unsigned _BitInt(W)>(~static_cast<unsigned _BitInt(W)>(0)) >> (W - length))};
 }
 
 template <int W>
-HLSC_AP_FN constexpr unsigned _BitInt(W) get_up(unsigned _BitInt(W) v, int hi, int lo) {
-  return static_cast<unsigned _BitInt(W)>((v >> static_cast<unsigned>(lo)) &
-                                          low_mask<W>(hi - lo + 1));
+HLSC_AP_FN constexpr box<W> get_up(const unsigned _BitInt(W) & v, int hi, int lo) {
+  return {static_cast<unsigned _BitInt(W)>((v >> lo) & low_mask<W>(hi - lo + 1).v)};
 }
 
 template <int W>
-HLSC_AP_FN constexpr unsigned _BitInt(W) reverse_low(unsigned _BitInt(W) v, int length) {
-  return static_cast<unsigned _BitInt(W)>(reversed<W>(v) >> static_cast<unsigned>(W - length));
+HLSC_AP_FN constexpr box<W> reverse_low(const unsigned _BitInt(W) & v, int length) {
+  return {static_cast<unsigned _BitInt(W)>(reversed<W>(v).v >> (W - length))};
 }
 
 template <int W>
-HLSC_AP_FN constexpr unsigned _BitInt(W) get_range(unsigned _BitInt(W) v, int hi, int lo) {
-  return hi >= lo ? get_up<W>(v, hi, lo) : reverse_low<W>(get_up<W>(v, lo, hi), lo - hi + 1);
+HLSC_AP_FN constexpr box<W> get_range(const unsigned _BitInt(W) & v, int hi, int lo) {
+  return hi >= lo ? get_up<W>(v, hi, lo) : reverse_low<W>(get_up<W>(v, lo, hi).v, lo - hi + 1);
 }
 
 template <int W>
-HLSC_AP_FN constexpr unsigned _BitInt(W)
-    put(unsigned _BitInt(W) old, unsigned _BitInt(W) part, unsigned _BitInt(W) mask, int lo) {
-  return static_cast<unsigned _BitInt(W)>((old & ~(mask << static_cast<unsigned>(lo))) |
-                                          ((part & mask) << static_cast<unsigned>(lo)));
+HLSC_AP_FN constexpr box<W> put(const unsigned _BitInt(W) & old, const unsigned _BitInt(W) & part,
+                                const unsigned _BitInt(W) & mask, int lo) {
+  return {static_cast<unsigned _BitInt(W)>((old & ~(mask << lo)) | ((part & mask) << lo))};
 }
 
 template <int W>
-HLSC_AP_FN constexpr unsigned _BitInt(W)
-    set_range(unsigned _BitInt(W) old, unsigned _BitInt(W) part, int hi, int lo) {
-  return hi >= lo ? put<W>(old, part, low_mask<W>(hi - lo + 1), lo)
-                  : put<W>(old, reverse_low<W>(part, lo - hi + 1), low_mask<W>(lo - hi + 1), hi);
+HLSC_AP_FN constexpr box<W> set_range(const unsigned _BitInt(W) & old,
+                                      const unsigned _BitInt(W) & part, int hi, int lo) {
+  return hi >= lo
+             ? put<W>(old, part, low_mask<W>(hi - lo + 1).v, lo)
+             : put<W>(old, reverse_low<W>(part, lo - hi + 1).v, low_mask<W>(lo - hi + 1).v, hi);
 }
 
 }  // namespace hlsc_ap

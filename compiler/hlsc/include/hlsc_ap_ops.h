@@ -49,21 +49,22 @@ struct operand : operand_c<T, c_int<T>::is> {};
 template <class T>
 struct operand<T, true> : decltype(probe::of(static_cast<const T*>(nullptr))){};
 
+// The object whose V is the operand's number.
 template <int W, bool S>
-HLSC_AP_FN constexpr typename bits<W, S>::value val(const ap_int_base<W, S>& x) {
-  return x.value();
+HLSC_AP_FN constexpr typename numeric<W, S>::type num(const ap_int_base<W, S>& x) {
+  return numeric<W, S>::of(x);
 }
 template <int W, bool S>
-HLSC_AP_FN constexpr unsigned _BitInt(W) val(const ap_range_ref<W, S>& x) {
-  return x.get().V;
+HLSC_AP_FN constexpr ap_uint<W> num(const ap_range_ref<W, S>& x) {
+  return x.get();
 }
 template <int W, bool S>
-HLSC_AP_FN constexpr unsigned _BitInt(1) val(const ap_bit_ref<W, S>& x) {
-  return static_cast<unsigned _BitInt(1)>(x.get());
+HLSC_AP_FN constexpr ap_uint<1> num(const ap_bit_ref<W, S>& x) {
+  return ap_uint<1>(x.get());
 }
 template <class A, class B>
-HLSC_AP_FN constexpr typename ap_concat_ref<A, B>::Raw val(const ap_concat_ref<A, B>& x) {
-  return x.get().V;
+HLSC_AP_FN constexpr ap_uint<ap_concat_ref<A, B>::width> num(const ap_concat_ref<A, B>& x) {
+  return x.get();
 }
 
 // Which pairs have operators here.  A bit select is a bool: with a C integer, another bit or a part
@@ -102,16 +103,16 @@ struct of_c_ap : widths_if<c_right(operand<B>::k, operand<C>::k), C, B> {};
 #define HLSC_BINARY(OP, RESULT)                                                       \
   template <class A, class B, class R = typename of_ap<A, B>::RESULT>                 \
   HLSC_AP_FN constexpr R operator OP(const A& a, const B& b) {                        \
-    HLSC_BODY(R, OP, val(a), val(b));                                                 \
+    HLSC_BODY(R, OP, num(a).V, num(b).V);                                             \
   }                                                                                   \
   template <class A, class C, class R = typename of_ap_c<A, C>::RESULT, class = void> \
   HLSC_AP_FN constexpr R operator OP(const A& a, C c) {                               \
-    HLSC_BODY(R, OP, val(a), c);                                                      \
+    HLSC_BODY(R, OP, num(a).V, c);                                                    \
   }                                                                                   \
   template <class C, class B, class R = typename of_c_ap<C, B>::RESULT, class = void, \
             class = void>                                                             \
   HLSC_AP_FN constexpr R operator OP(C c, const B& b) {                               \
-    HLSC_BODY(R, OP, c, val(b));                                                      \
+    HLSC_BODY(R, OP, c, num(b).V);                                                    \
   }
 
 HLSC_BINARY(+, plus)
@@ -129,12 +130,12 @@ HLSC_BINARY(^, logic)
 #ifndef __HLSC_SYNTH__
 [[noreturn]] void bad_divisor();
 template <class T>
-HLSC_AP_FN constexpr T divisor(T v) {
+HLSC_AP_FN constexpr const T& divisor(const T& v) {
   return v == 0 ? (bad_divisor(), v) : v;
 }
 #else
 template <class T>
-HLSC_AP_FN constexpr T divisor(T v) {
+HLSC_AP_FN constexpr const T& divisor(const T& v) {
   return v;
 }
 #endif
@@ -149,18 +150,18 @@ HLSC_AP_FN constexpr T divisor(T v) {
   HLSC_AP_FN constexpr R operator OP(const A& a, const B& b) {                        \
     HLSC_SAME_SIGN(A, B);                                                             \
     typedef typename of_ap<A, B>::quotient T;                                         \
-    return R(raw(), static_cast<T>(val(a)) OP divisor(static_cast<T>(val(b))));       \
+    return R(raw(), static_cast<T>(num(a).V) OP divisor(static_cast<T>(num(b).V)));   \
   }                                                                                   \
   template <class A, class C, class R = typename of_ap_c<A, C>::RESULT, class = void> \
   HLSC_AP_FN constexpr R operator OP(const A& a, C c) {                               \
     typedef typename of_ap_c<A, C>::quotient T;                                       \
-    return R(raw(), static_cast<T>(val(a)) OP divisor(static_cast<T>(c)));            \
+    return R(raw(), static_cast<T>(num(a).V) OP divisor(static_cast<T>(c)));          \
   }                                                                                   \
   template <class C, class B, class R = typename of_c_ap<C, B>::RESULT, class = void, \
             class = void>                                                             \
   HLSC_AP_FN constexpr R operator OP(C c, const B& b) {                               \
     typedef typename of_c_ap<C, B>::quotient T;                                       \
-    return R(raw(), static_cast<T>(c) OP divisor(static_cast<T>(val(b))));            \
+    return R(raw(), static_cast<T>(c) OP divisor(static_cast<T>(num(b).V)));          \
   }
 
 HLSC_DIVIDE(/, div)
@@ -173,16 +174,16 @@ HLSC_DIVIDE(%, mod)
 #define HLSC_COMPARE(OP)                                                              \
   template <class A, class B, class T = typename of_ap<A, B>::common>                 \
   HLSC_AP_FN constexpr bool operator OP(const A& a, const B& b) {                     \
-    return static_cast<T>(val(a)) OP static_cast<T>(val(b));                          \
+    return static_cast<T>(num(a).V) OP static_cast<T>(num(b).V);                      \
   }                                                                                   \
   template <class A, class C, class T = typename of_ap_c<A, C>::common, class = void> \
   HLSC_AP_FN constexpr bool operator OP(const A& a, C c) {                            \
-    return static_cast<T>(val(a)) OP static_cast<T>(c);                               \
+    return static_cast<T>(num(a).V) OP static_cast<T>(c);                             \
   }                                                                                   \
   template <class C, class B, class T = typename of_c_ap<C, B>::common, class = void, \
             class = void>                                                             \
   HLSC_AP_FN constexpr bool operator OP(C c, const B& b) {                            \
-    return static_cast<T>(c) OP static_cast<T>(val(b));                               \
+    return static_cast<T>(c) OP static_cast<T>(num(b).V);                             \
   }
 
 HLSC_COMPARE(==)
@@ -202,16 +203,13 @@ struct shifter {
   typedef typename bits<N, NS>::value Count;
   typedef unsigned _BitInt(W) U;
   typedef unsigned _BitInt(N) UN;
-  static HLSC_AP_FN constexpr UN size(Count n) {
-    return n < 0 ? static_cast<UN>(UN(0) - static_cast<UN>(n)) : static_cast<UN>(n);
+  static HLSC_AP_FN constexpr box<W> left(const T& v, const Count& n) {
+    return n < 0 ? shift_right<W, S, N>(v, static_cast<UN>(UN(0) - static_cast<UN>(n)))
+                 : shift_left<W, N>(static_cast<U>(v), static_cast<UN>(n));
   }
-  static HLSC_AP_FN constexpr U left(T v, Count n) {
-    return n < 0 ? static_cast<U>(shift_right<W, S, N>(v, size(n)))
-                 : shift_left<W, N>(static_cast<U>(v), size(n));
-  }
-  static HLSC_AP_FN constexpr U right(T v, Count n) {
-    return n < 0 ? shift_left<W, N>(static_cast<U>(v), size(n))
-                 : static_cast<U>(shift_right<W, S, N>(v, size(n)));
+  static HLSC_AP_FN constexpr box<W> right(const T& v, const Count& n) {
+    return n < 0 ? shift_left<W, N>(static_cast<U>(v), static_cast<UN>(UN(0) - static_cast<UN>(n)))
+                 : shift_right<W, S, N>(v, static_cast<UN>(n));
   }
 };
 template <int W, bool S, int N>
@@ -219,11 +217,11 @@ struct shifter<W, S, N, false> {
   typedef typename bits<W, S>::value T;
   typedef unsigned _BitInt(W) U;
   typedef unsigned _BitInt(N) Count;
-  static HLSC_AP_FN constexpr U left(T v, Count n) {
+  static HLSC_AP_FN constexpr box<W> left(const T& v, const Count& n) {
     return shift_left<W, N>(static_cast<U>(v), n);
   }
-  static HLSC_AP_FN constexpr U right(T v, Count n) {
-    return static_cast<U>(shift_right<W, S, N>(v, n));
+  static HLSC_AP_FN constexpr box<W> right(const T& v, const Count& n) {
+    return shift_right<W, S, N>(v, n);
   }
 };
 
@@ -231,25 +229,22 @@ template <class A, class B>
 struct shift_of
     : shifter<operand<A>::width, operand<A>::sign, operand<B>::width, operand<B>::sign> {};
 
-#define HLSC_SHIFT(OP, FN)                                                                         \
-  template <class A, class B, class R = typename of_ap<A, B>::arg1>                                \
-  HLSC_AP_FN constexpr R operator OP(const A& a, const B& b) {                                     \
-    return R(raw(), shift_of<A, B>::FN(val(a), val(b)));                                           \
-  }                                                                                                \
-  template <class A, class C, class R = typename of_ap_c<A, C>::arg1, class = void>                \
-  HLSC_AP_FN constexpr R operator OP(const A& a, C c) {                                            \
-    return R(                                                                                      \
-        raw(),                                                                                     \
-        shift_of<A, C>::FN(                                                                        \
-            val(a), static_cast<typename bits<operand<C>::width, operand<C>::sign>::value>(c)));   \
-  }                                                                                                \
-  template <class C, class B,                                                                      \
-            class R = typename enable<operand<B>::k == range_k, of_c_ap<C, B>>::type::arg1,        \
-            class = void, class = void>                                                            \
-  HLSC_AP_FN constexpr R operator OP(C c, const B& b) {                                            \
-    return R(raw(), shift_of<C, B>::FN(                                                            \
-                        static_cast<typename bits<operand<C>::width, operand<C>::sign>::value>(c), \
-                        val(b)));                                                                  \
+#define HLSC_SHIFT(OP, FN)                                                                  \
+  template <class A, class B, class R = typename of_ap<A, B>::arg1>                         \
+  HLSC_AP_FN constexpr R operator OP(const A& a, const B& b) {                              \
+    return R(raw(), shift_of<A, B>::FN(num(a).V, num(b).V).v);                              \
+  }                                                                                         \
+  template <class A, class C, class R = typename of_ap_c<A, C>::arg1, class = void>         \
+  HLSC_AP_FN constexpr R operator OP(const A& a, C c) {                                     \
+    typedef typename bits<operand<C>::width, operand<C>::sign>::value Count;                \
+    return R(raw(), shift_of<A, C>::FN(num(a).V, static_cast<Count>(c)).v);                 \
+  }                                                                                         \
+  template <class C, class B,                                                               \
+            class R = typename enable<operand<B>::k == range_k, of_c_ap<C, B>>::type::arg1, \
+            class = void, class = void>                                                     \
+  HLSC_AP_FN constexpr R operator OP(C c, const B& b) {                                     \
+    typedef typename bits<operand<C>::width, operand<C>::sign>::value Left;                 \
+    return R(raw(), shift_of<C, B>::FN(static_cast<Left>(c), num(b).V).v);                  \
   }
 
 HLSC_SHIFT(<<, left)
@@ -295,7 +290,7 @@ HLSC_AP_FN constexpr typename widths<1, false, W, S>::minus operator-(const ap_i
 }
 template <int W, bool S>
 HLSC_AP_FN constexpr typename make<W, S>::type operator~(const ap_int_base<W, S>& a) {
-  return typename make<W, S>::type(raw(), ~a.raw_bits());
+  return typename make<W, S>::type(raw(), ~static_cast<unsigned _BitInt(W)>(a.V));
 }
 template <int W, bool S>
 HLSC_AP_FN constexpr bool operator!(const ap_int_base<W, S>& a) {
@@ -308,11 +303,11 @@ HLSC_AP_FN constexpr bool operator!(const ap_int_base<W, S>& a) {
 #define HLSC_FLOAT_OP(OP, T, RESULT)                               \
   template <int W, bool S>                                         \
   HLSC_AP_FN RESULT operator OP(const ap_int_base<W, S>& a, T b) { \
-    return static_cast<T>(a.value()) OP b;                         \
+    return static_cast<T>(num(a).V) OP b;                          \
   }                                                                \
   template <int W, bool S>                                         \
   HLSC_AP_FN RESULT operator OP(T a, const ap_int_base<W, S>& b) { \
-    return a OP static_cast<T>(b.value());                         \
+    return a OP static_cast<T>(num(b).V);                          \
   }
 #define HLSC_FLOAT(T)        \
   HLSC_FLOAT_OP(+, T, T)     \

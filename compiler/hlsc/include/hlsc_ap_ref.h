@@ -17,12 +17,6 @@ struct always_false {
   static constexpr bool is = false;
 };
 
-// Any source of an assignment to a reference, cut or extended (by its own sign) to W bits.
-template <int W, class T>
-HLSC_AP_FN unsigned _BitInt(W) cut(const T& v) {
-  return ap_int_base<W, false>(v).V;
-}
-
 #define HLSC_REF_COMPOUND(OP)                                                             \
   template <class T>                                                                      \
   void operator OP(const T&) {                                                            \
@@ -46,7 +40,7 @@ struct ap_range_ref {
   HLSC_AP_FN ap_range_ref(const ap_range_ref& r) = default;
 
   HLSC_AP_FN constexpr ap_uint<W> get() const {
-    return ap_uint<W>(raw(), get_range<W>(source.raw_bits(), h_index, l_index));
+    return ap_uint<W>(raw(), get_range<W>(Raw(source.V), h_index, l_index).v);
   }
   HLSC_AP_FN operator unsigned long long() const { return to_uint64(); }
 
@@ -56,10 +50,12 @@ struct ap_range_ref {
   }
   template <class T>
   HLSC_AP_FN ap_range_ref& operator=(const T& v) {
-    set(cut<W>(v));
+    set(ap_int_base<W, false>(v).V);
     return *this;
   }
-  HLSC_AP_FN void set(Raw v) { source.keep(set_range<W>(source.raw_bits(), v, h_index, l_index)); }
+  HLSC_AP_FN void set(const Raw& v) {
+    source.keep(set_range<W>(Raw(source.V), v, h_index, l_index).v);
+  }
 
   HLSC_REF_COMPOUND(|=)
   HLSC_REF_COMPOUND(&=)
@@ -79,7 +75,7 @@ struct ap_range_ref {
   HLSC_AP_FN unsigned long to_ulong() const { return get().to_ulong(); }
   HLSC_AP_FN long long to_int64() const { return get().to_int64(); }
   HLSC_AP_FN unsigned long long to_uint64() const { return get().to_uint64(); }
-  HLSC_AP_FN bool and_reduce() const { return get().raw_bits() == low_mask<W>(length()); }
+  HLSC_AP_FN bool and_reduce() const { return get().V == low_mask<W>(length()).v; }
   HLSC_AP_FN bool or_reduce() const { return get().or_reduce(); }
   HLSC_AP_FN bool xor_reduce() const { return get().xor_reduce(); }
 #ifndef __HLSC_SYNTH__
@@ -112,7 +108,7 @@ struct ap_bit_ref {
     source.set_bit(d_index, v != 0);
     return *this;
   }
-  HLSC_AP_FN void set(unsigned _BitInt(1) v) { source.set_bit(d_index, v != 0); }
+  HLSC_AP_FN void set(const unsigned _BitInt(1) & v) { source.set_bit(d_index, v != 0); }
 
   HLSC_AP_FN int length() const { return 1; }
 #ifndef __HLSC_SYNTH__
@@ -131,47 +127,47 @@ template <int W, bool S>
 struct part<ap_int_base<W, S>> {
   static constexpr int width = W;
   typedef ap_int_base<W, S>& held;
-  static HLSC_AP_FN constexpr unsigned _BitInt(W) get(const ap_int_base<W, S>& x) {
-    return x.raw_bits();
+  static HLSC_AP_FN box<W> get(const ap_int_base<W, S>& x) {
+    return {static_cast<unsigned _BitInt(W)>(x.V)};
   }
-  static HLSC_AP_FN void set(ap_int_base<W, S>& x, unsigned _BitInt(W) v) { x.keep(v); }
+  static HLSC_AP_FN void set(ap_int_base<W, S>& x, const unsigned _BitInt(W) & v) { x.keep(v); }
 };
 template <int W, bool S>
 struct part<const ap_int_base<W, S>> {
   static constexpr int width = W;
   typedef const ap_int_base<W, S>& held;
-  static HLSC_AP_FN constexpr unsigned _BitInt(W) get(const ap_int_base<W, S>& x) {
-    return x.raw_bits();
+  static HLSC_AP_FN box<W> get(const ap_int_base<W, S>& x) {
+    return {static_cast<unsigned _BitInt(W)>(x.V)};
   }
   template <class X>
-  static void set(const ap_int_base<W, S>&, X) {
+  static void set(const ap_int_base<W, S>&, const X&) {
     static_assert(always_false<X>::is,
-                  "each part of a concatenation that is assigned to must be a "
-                  "variable, not a constant or a temporary value");
+                  "each part of a concatenation that is assigned to must be a variable, not a "
+                  "constant or a temporary value");
   }
 };
 template <int W, bool S>
 struct part<ap_range_ref<W, S>> {
   static constexpr int width = W;
   typedef ap_range_ref<W, S> held;
-  static HLSC_AP_FN unsigned _BitInt(W) get(const held& x) { return x.get().V; }
-  static HLSC_AP_FN void set(held& x, unsigned _BitInt(W) v) { x.set(v); }
+  static HLSC_AP_FN box<W> get(const held& x) { return {x.get().V}; }
+  static HLSC_AP_FN void set(held& x, const unsigned _BitInt(W) & v) { x.set(v); }
 };
 template <int W, bool S>
 struct part<ap_bit_ref<W, S>> {
   static constexpr int width = 1;
   typedef ap_bit_ref<W, S> held;
-  static HLSC_AP_FN unsigned _BitInt(1) get(const held& x) {
-    return static_cast<unsigned _BitInt(1)>(x.get());
+  static HLSC_AP_FN box<1> get(const held& x) {
+    return {static_cast<unsigned _BitInt(1)>(x.get())};
   }
-  static HLSC_AP_FN void set(held& x, unsigned _BitInt(1) v) { x.set(v); }
+  static HLSC_AP_FN void set(held& x, const unsigned _BitInt(1) & v) { x.set(v); }
 };
 template <class A, class B>
 struct part<ap_concat_ref<A, B>> {
   static constexpr int width = part<A>::width + part<B>::width;
   typedef ap_concat_ref<A, B> held;
-  static HLSC_AP_FN unsigned _BitInt(width) get(const held& x) { return x.get().V; }
-  static HLSC_AP_FN void set(held& x, unsigned _BitInt(width) v) { x.set(v); }
+  static HLSC_AP_FN box<width> get(const held& x) { return {x.get().V}; }
+  static HLSC_AP_FN void set(held& x, const unsigned _BitInt(width) & v) { x.set(v); }
 };
 
 /// (a, b): the bits of a above those of b.  A part select counts with the bits it selects; its type
@@ -190,8 +186,8 @@ struct ap_concat_ref {
 
   HLSC_AP_FN ap_uint<width> get() const {
     return ap_uint<width>(
-        raw(), (static_cast<Raw>(part<A>::get(high)) << static_cast<unsigned>(low.length())) |
-                   static_cast<Raw>(part<B>::get(low)));
+        raw(), (static_cast<Raw>(part<A>::get(high).v) << static_cast<unsigned>(low.length())) |
+                   static_cast<Raw>(part<B>::get(low).v));
   }
   HLSC_AP_FN operator unsigned long long() const { return get().to_uint64(); }
 
@@ -201,10 +197,10 @@ struct ap_concat_ref {
   }
   template <class T>
   HLSC_AP_FN ap_concat_ref& operator=(const T& v) {
-    set(cut<width>(v));
+    set(ap_int_base<width, false>(v).V);
     return *this;
   }
-  HLSC_AP_FN void set(Raw v) {
+  HLSC_AP_FN void set(const Raw& v) {
     // Read before the first write: the parts may belong to one variable.
     const int split = low.length();
     part<A>::set(high, static_cast<unsigned _BitInt(W1)>(v >> static_cast<unsigned>(split)));

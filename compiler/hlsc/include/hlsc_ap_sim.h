@@ -61,7 +61,7 @@ inline int prefix_radix(const char* text) {
 }
 
 template <int W>
-unsigned _BitInt(W) parse(const char* text, int radix) {
+box<W> parse(const char* text, int radix) {
   typedef unsigned _BitInt(max_of(W, 8)) U;
   const char* p = text;
   const bool negative = *p == '-';
@@ -76,7 +76,7 @@ unsigned _BitInt(W) parse(const char* text, int radix) {
     if (digit >= radix) bad_text(text, radix);
     v = static_cast<U>(v * static_cast<U>(radix) + static_cast<U>(digit));
   }
-  return static_cast<unsigned _BitInt(W)>(negative ? static_cast<U>(U(0) - v) : v);
+  return {static_cast<unsigned _BitInt(W)>(negative ? static_cast<U>(U(0) - v) : v)};
 }
 
 template <int W, bool S>
