@@ -91,8 +91,8 @@ scale_sums:
       }
 
       const int beat_filters = s.int8_output ? kBeatBytes : 2;
-      const int beat_first = int(first) / beat_filters * beat_filters;
-      const bool complete = (int(first) + step) % beat_filters == 0;
+      const int beat_first = s.int8_output ? int(first) / kBeatBytes * kBeatBytes : int(first);
+      const bool complete = !s.int8_output || (int(first) + step) % kBeatBytes == 0;
       const bool last_of_row =
           beat_first + beat_filters >= filters_left || beat_first + beat_filters == C::COLS;
       const bool last_block = filter_block.n == last_filter_block && final_filter_tile;
