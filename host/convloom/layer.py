@@ -174,7 +174,10 @@ class Requant:
         be positive, finite and below 8191.875 (multiplier 32767, shift 2, with rounding); those below
         2**-47 lose bits of the multiplier, where every int32 gives 0 anyhow.
         """
-        array = np.asarray(scales)
+        try:
+            array = np.asarray(scales)
+        except ValueError as error:  # ragged lists
+            raise LayerError(f"requant scales must be one number per filter, not {scales!r}") from error
         if array.ndim != 1 or array.size == 0:
             raise LayerError(f"requant scales must be one number per filter, not shape {array.shape}")
         if array.dtype.kind not in "fiu":

@@ -147,9 +147,9 @@ def random_layers(
 ) -> Iterator[Sample]:
     """Yields `count` times (layer, x int8 NHWC, w int8 OHWI, bias int32 (K,)).
 
-    max_macs: of the whole layer; max_size: of H and W; kernels: (R, S) pairs to draw from; exclude:
-    names from FEATURES. Layer i has trait `traits[i % len(traits)]`. ValueError where no layer fits
-    max_macs.
+    max_macs: of the whole layer; max_size: of H and W (exceeded only where a dilated filter needs it);
+    kernels: (R, S) pairs to draw from; exclude: names from FEATURES. Layer i has trait
+    `traits[i % len(traits)]` of the `Limits`. ValueError where no layer fits max_macs.
     """
     limits = Limits(
         max_macs,

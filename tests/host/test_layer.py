@@ -218,6 +218,16 @@ def test_from_scales_refuses(scale: float) -> None:
         Requant.from_scales([1.0, scale])
 
 
+def test_scales_of_a_wrong_shape_or_type_are_refused() -> None:
+    for scales, text in [
+        (0.5, r"must be one number per filter, not shape \(\)"),
+        ([[1.0], [1.0, 2.0]], "must be one number per filter, not"),
+        (["a"], "must be numbers, not <U1"),
+    ]:
+        with pytest.raises(LayerError, match=f"requant scales {text}"):
+            Requant.from_scales(scales)  # type: ignore[arg-type]
+
+
 def test_requant_json_round_trip() -> None:
     requant = Requant.from_scales([0.1, 0.002], zero_point=-3, clamp=(-128, 6))
     text = json.dumps(requant.to_json())
