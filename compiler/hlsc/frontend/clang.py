@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls of clang: preprocessing in two steps, and C++ → unoptimised LLVM IR."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hlsc import toolchain
+from hlsc.errors import SourceError, ToolError
+from hlsc.ir import Loc
+
+__all__ = ["ClangError", "compile_ir", "expand", "rewrite_includes"]
+
+_FLAGS = (
+    "-std=c++17 -O1 -Xclang -disable-llvm-passes -fno-rtti -fno-exceptions -fno-discard-value-names "
+    "-gline-tables-only -gno-column-info -fno-threadsafe-statics -fno-stack-protector -w "
+    "-ferror-limit=4 -fno-caret-diagnostics"
+).split()
+_DIAGNOSTIC = re.compile(r"^(.+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$", re.MULTILINE)
+_TIMEOUT = 300.0
+
+
+class ClangError(SourceError):
+    """What clang refuses; `detail` is its own text."""
+
+    def __init__(self, detail: str, loc: Loc) -> None:
+        self.detail = detail
+        super().__init__(f"clang: {detail}", loc)
+
+
+def _defines(defines: Mapping[str, str]) -> list[str]:
+    return [f"-D{k}" + (f"={v}" if v != "" else "") for k, v in defines.items()]
+
+
+def _run(args: Sequence[str | Path], what: str, cwd: Path | None = None) -> str:
+    out = toolchain.clang().run(args, what=what, timeout=_TIMEOUT, check=False, cwd=cwd)
+    if out.code == 0:
+        return out.stdout
+    m = _DIAGNOSTIC.search(out.stderr)
+    if m:
+        raise ClangError(m.group(3), Loc(m.group(1), int(m.group(2))))
+    text = out.stderr.strip() or f"exit code {out.code}"
+    raise ToolError(f"{what}: clang failed: {text[-2000:]}")
+
+
+def rewrite_includes(source: Path, include_dirs: Sequence[Path], defines: Mapping[str, str]) -> str:
+    """The source with every include in place, macros and pragmas untouched."""
+    args: list[str | Path] = ["-E", "-frewrite-includes", "-std=c++17", "-w", "-x", "c++"]
+    for d in include_dirs:
+        args += ["-I", d]
+    args += ["-isystem", toolchain.shim_include_dir(), "-include", "hlsc_stream_synth.h"]
+    return _run([*args, *_defines(defines), source], f"preprocessing {source.name}")
+
+
+def expand(text: str, name: str, defines: Mapping[str, str]) -> str:
+    """Macro expansion of what `rewrite_includes` gave; line markers keep file and line."""
+    with tempfile.TemporaryDirectory(prefix="hlsc-") as work:
+        path = Path(work) / "expand.cpp"
+        path.write_text(text)
+        args = ["-E", "-std=c++17", "-w", "-x", "c++", *_defines(defines), path]
+        return _run(args, f"preprocessing {name}")
+
+
+def compile_ir(text: str, name: str) -> str:
+    """LLVM IR of preprocessed C++ before any LLVM pass."""
+    with tempfile.TemporaryDirectory(prefix="hlsc-") as work:
+        (Path(work) / "unit.cpp").write_text(text)
+        # Relative names, so that the module does not depend on where it was made.
+        args = [*_FLAGS, "-fdebug-compilation-dir=.", "-x", "c++-cpp-output", "-S", "-emit-llvm"]
+        _run([*args, "-o", "unit.ll", "unit.cpp"], f"compiling {name}", Path(work))
+        return (Path(work) / "unit.ll").read_text()

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The front end as one function: C++ sources → `Program`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hlsc import toolchain
+from hlsc.errors import HlscError, SourceError
+from hlsc.frontend import clang, passes, region
+from hlsc.frontend.build import build
+from hlsc.frontend.facts import FunctionFacts, Resolved, SourceLoop, collect, resolve
+from hlsc.frontend.finish import finish
+from hlsc.frontend.grammar import Pragma
+from hlsc.frontend.interfaces import Argument
+from hlsc.frontend.intrinsics import define_bodies, read_intrinsic
+from hlsc.frontend.llvmtext import Function, ModuleText
+from hlsc.frontend.pragmas import Rewriter, protect, top_parameters
+from hlsc.frontend.prepare import prepare
+from hlsc.frontend.program import Program
+from hlsc.ir import Loc
+
+__all__ = ["STAGES", "Dump", "compile_program"]
+
+STAGES = ("pragmas", "llvm-raw", "llvm")
+Dump = Callable[[str, str], None]
+
+_SYNTH = {"__HLSC_SYNTH__": "1", "__SYNTHESIS__": "1"}
+
+
+def compile_program(
+    sources: Sequence[Path],
+    top: str,
+    *,
+    include_dirs: Sequence[Path] = (),
+    defines: Mapping[str, str] | None = None,
+    directives: Path | None = None,
+    dump: Dump | None = None,
+) -> Program:
+    """Compile Vitis-style C++ as far as LLVM IR with facts.
+
+    `dump(stage, text)` is called for each of `STAGES`: resolved pragmas; LLVM IR before any pass; the
+    final module.  Raises SourceError for what the user wrote wrongly or hlsc does not support.
+    """
+    return _Compilation(top, dump).run(sources, include_dirs, defines or {}, directives)
+
+
+def _is_library(file: str) -> bool:
+    shims = str(toolchain.shim_include_dir())
+    return file.startswith((shims, "<")) or "/usr/" in file or not file
+
+
+class _Compilation:
+    def __init__(self, top: str, dump: Dump | None) -> None:
+        self.top = top
+        self.dump = dump or (lambda stage, text: None)
+        self.rewriter = Rewriter(_is_library, top)
+
+    def run(
+        self,
+        sources: Sequence[Path],
+        include_dirs: Sequence[Path],
+        defines: Mapping[str, str],
+        directives: Path | None,
+    ) -> Program:
+        macros = {**_SYNTH, **defines}
+        given: list[Pragma] = []
+        texts = []
+        for source in sources:
+            if not source.is_file():
+                raise HlscError(f"source {source} must be a file")
+            text = clang.rewrite_includes(source, include_dirs, macros)
+            text = clang.expand(protect(text), source.name, macros)
+            before = self.rewriter.top_head
+            text = self.rewriter.rewrite(text, given)
+            if self.rewriter.top_head is not before:
+                text += f'\n# 1 "<hlsc>"\nextern "C" void {region.ENTRY}() {{ hlsc_entry::run(&{self.top}); }}\n'
+            texts.append((text, source.name))
+        if not self.rewriter.top_head:
+            raise HlscError(
+                f"top function '{self.top}' must be defined in {', '.join(map(str, sources))}"
+            )
+        units = [clang.compile_ir(text, name) for text, name in texts]
+        raw = units[0] if len(units) == 1 else passes.link(units)
+        self.dump("llvm-raw", raw)
+        return self._middle(ModuleText(raw))
+
+    def _middle(self, module: ModuleText) -> Program:
+        loops, functions, resolved = collect(module, self.rewriter.pragmas)
+        prepare(module, region.ENTRY)
+        top = self._find_top(module)
+        own = functions[top.name]
+        self._function_rules(module, functions, loops, top)
+        top_loc = self._loc(module, top)
+        arguments = self._arguments(module, top_loc)
+        define_bodies(module)
+        names = self._process_functions(module, top, own)
+        module = ModuleText(str(module))
+        area = region.analyse(module, set(names), self.top, top_loc)
+        if not area.calls:
+            raise SourceError(
+                f"DATAFLOW function '{self.top}' must call at least one process", own.dataflow
+            )
+        depths = self._stream_depths(area)
+        ports = {a.position: a.name for a in arguments if a.kind != "in"}
+        scalars = [(a.position, a.width, a.name) for a in arguments if a.kind == "in"]
+        process_names = self._process_names(module, area)
+        wrappers = []
+        for i, name in enumerate(process_names):
+            debug = self._debug(module, area.calls[i], name)
+            wrappers.append(
+                region.wrapper(area, i, f"hlsc.p.{name}", ports, scalars, debug, set(names))
+            )
+        text = self._assemble(module, area, wrappers)
+        wrapped = [f"hlsc.p.{n}" for n in process_names]
+        built = build(text, wrapped, loops, self.rewriter.pragmas)
+        program = finish(
+            built, area, process_names, arguments, own.interfaces, depths, self.top, top_loc
+        )
+        self.dump("pragmas", _listing([*resolved, *built.resolved]))
+        self.dump("llvm", program.module)
+        return program
+
+    def _find_top(self, module: ModuleText) -> Function:
+        pattern = re.compile(rf"(?:_Z{len(self.top)})?{re.escape(self.top)}(?![\w.])")
+        entry = module.function(region.ENTRY)
+        called: set[str] = set()
+        work = [entry]
+        by_name = {f.name: f for f in module.functions}
+        while work:
+            for name in work.pop().calls():
+                if name in by_name and name not in called:
+                    called.add(name)
+                    work.append(by_name[name])
+        for f in module.functions:
+            mangled = re.match(r"_Z(\d+)(.*)", f.name)
+            plain = f.name if not mangled else mangled.group(2)[: int(mangled.group(1))]
+            if plain == self.top and pattern.match(f.name):
+                return f
+        raise HlscError(f"top function '{self.top}' must be defined in the sources")
+
+    @staticmethod
+    def _loc(module: ModuleText, f: Function) -> Loc | None:
+        return None if f.subprogram is None else module.metadata.subprogram_loc(f.subprogram)
+
+    def _arguments(self, module: ModuleText, loc: Loc | None) -> list[Argument]:
+        """Arguments by position, from the intrinsics that the entry function's templates name."""
+        names = dict(enumerate(top_parameters(self.rewriter.top_head)))
+        names[-1] = "ap_return"
+        found: dict[int, Argument] = {}
+        for part in module.parts:
+            m = re.match(r"declare .*?@([\w.$]+)\(", part) if isinstance(part, str) else None
+            i = read_intrinsic(m.group(1)) if m else None
+            if i is None or i.name not in {"port", "scalar", "result", "refused"}:
+                continue
+            n = i.args[0]
+            name = names.get(n, f"arg{n}")
+            if i.name == "refused":
+                raise SourceError(
+                    f"argument '{name}' of '{self.top}' must be a stream by reference, a scalar by "
+                    "value or a pointer to a scalar that is written",
+                    loc,
+                    "m_axi and ap_memory are not supported yet: take an hls::stream<…>&",
+                )
+            kind = {"port": "stream", "scalar": "in", "result": "out"}[i.name]
+            signed = bool(i.args[3]) if kind != "stream" else False
+            found[n] = Argument(n, name, kind, i.args[1], signed)
+        return [found[n] for n in sorted(found)]
+
+    def _process_functions(self, module: ModuleText, top: Function, own: FunctionFacts) -> list[str]:
+        if own.dataflow is None:
+            return [top.name]
+        by_name = {f.name: f for f in module.functions}
+        result = []
+        for name in dict.fromkeys(top.calls()):
+            f = by_name.get(name)
+            if f is None or f.subprogram is None or re.search(r"[CD][0-4]E[A-Za-z]", name):
+                continue
+            if _is_library(module.metadata.file_of(f.subprogram)):
+                continue
+            if re.match(r"define internal (?:\w+ )*void @", f.header):
+                result.append(name)
+        return result
+
+    def _function_rules(
+        self,
+        module: ModuleText,
+        functions: Mapping[str, FunctionFacts],
+        loops: dict[int, SourceLoop],
+        top: Function,
+    ) -> None:
+        own = functions[top.name]
+        processes = set(self._process_functions(module, top, own))
+        by_name = {f.name: f for f in module.functions}
+        for name, facts in functions.items():
+            if facts.dataflow and name != top.name:
+                raise SourceError(
+                    f"DATAFLOW must stand in the top function '{self.top}'", facts.dataflow
+                )
+            if facts.inline_off and name != top.name and name not in processes:
+                raise SourceError(
+                    "INLINE off is not supported yet for a function that is not a process",
+                    facts.inline_off,
+                    "delete it, or call the function in a DATAFLOW region",
+                )
+            if facts.pipeline is None:
+                continue
+            if name not in processes:
+                raise facts.pipeline.error(
+                    "on a function must stand in the top function or in a process",
+                    "pipeline the loop that calls it",
+                )
+            inside = {name}
+            work = [name]
+            while work:
+                for callee in by_name[work.pop()].calls():
+                    if callee in by_name and callee not in inside:
+                        inside.add(callee)
+                        work.append(callee)
+            for key, loop in loops.items():
+                if loop.function in inside:
+                    reason = f"its function is pipelined ({facts.pipeline.loc})"
+                    loops[key] = replace(loop, unroll=0, reason=reason)
+
+    def _stream_depths(self, area: region.Region) -> dict[tuple[str, int], int]:
+        """Depth of each declared stream: STREAM, else the template argument, else 2."""
+        depths = {(s.base, s.index): s.depth or 2 for s in area.streams}
+        said: dict[tuple[str, int], Resolved] = {}
+        for marker, value, _ in area.markers:
+            found = resolve(marker, self.rewriter.pragmas, self.top)
+            if found.pragma.name != "STREAM":
+                raise found.error("must stand in the process that uses the variable")
+            if value not in area.pointers:
+                raise found.error(
+                    f"must name a stream that '{self.top}' declares, not "
+                    f"'{found.pragma.options['variable']}'"
+                )
+            base, index = area.pointers[value]
+            whole = found.type.startswith("A")
+            for key in depths:
+                if key[0] == base and (whole or key[1] == index):
+                    if key in said:
+                        raise found.error("must stand once per stream, not twice")
+                    said[key] = found
+                    depths[key] = found.values.get("depth", depths[key])
+        return depths
+
+    def _process_names(self, module: ModuleText, area: region.Region) -> list[str]:
+        plain = []
+        for call in area.calls:
+            f = module.function(call.function)
+            name = module.metadata.string(f.subprogram or -1, "name") or call.function
+            plain.append(re.sub(r"\W+", "_", re.sub(r"<.*", "", name)))
+        count: dict[str, int] = {}
+        result = []
+        for name in plain:
+            if plain.count(name) > 1:
+                count[name] = count.get(name, 0) + 1
+                name = f"{name}_{count[name]}"
+            result.append(name)
+        return result
+
+    @staticmethod
+    def _debug(module: ModuleText, call: region.Call, name: str) -> tuple[str, str]:
+        f = module.function(call.function)
+        if f.subprogram is None:
+            return "", ""
+        meta = module.metadata
+        text = re.sub(r'name: "[^"]*"', f'name: "{name}"', meta.nodes[f.subprogram])
+        number = meta.add(text)
+        line = re.search(r"line: (\d+)", text)
+        at = meta.add(f"!DILocation(line: {line.group(1) if line else 0}, scope: !{number})")
+        return f" !dbg !{number}", f", !dbg !{at}"
+
+    @staticmethod
+    def _assemble(module: ModuleText, area: region.Region, wrappers: Sequence[str]) -> str:
+        parts = [p for p in module.parts if not (isinstance(p, Function) and p.name == region.ENTRY)]
+        have = {
+            m.group(1) for p in parts if isinstance(p, str) and (m := re.search(r"@([\w.$]+)\(", p))
+        }
+        have |= {p.name for p in parts if isinstance(p, Function)}
+        for line in area.declares:
+            m = re.search(r"@([\w.$]+)\(", line)
+            if m and m.group(1) not in have:
+                parts.append(re.sub(r" #\d+$", "", line))
+        copy = ModuleText("")
+        copy.parts = [*parts, *wrappers]
+        copy.metadata = module.metadata
+        return str(copy)
+
+
+def _listing(resolved: Sequence[Resolved]) -> str:
+    """The dump of stage `pragmas`: file, line, instantiation, place, pragma with its values."""
+    lines = []
+    for r in resolved:
+        place = r.pragma.place + (f" {r.pragma.label}" if r.pragma.label else "")
+        lines.append((r.loc.file, r.loc.line, f"{r.function}: {place}: {r}"))
+    return "".join(f"{Path(f).name}:{n}: {t}\n" for f, n, t in sorted(lines))

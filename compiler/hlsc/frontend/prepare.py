@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unoptimised IR made ready for the pass list: linkage, attributes, one latch per loop, lifetimes."""
+
+from __future__ import annotations
+
+import re
+
+from hlsc.frontend.llvmtext import Function, ModuleText
+
+__all__ = ["prepare"]
+
+_LINKAGE = re.compile(
+    r"^define (?:(?:linkonce_odr|weak_odr|linkonce|weak|internal|private|hidden|dso_local|"
+    r"local_unnamed_addr|unnamed_addr) )*"
+)
+_TBAA = re.compile(r", !(?:tbaa|tbaa\.struct|nonnull|align|noundef|range|srcloc) !\d+")
+_LIFETIME = re.compile(
+    r"call void @llvm\.lifetime\.(start|end)\.p0\((?:i64[^,]*, )?ptr[^%]*(%[\w.$-]+)\)"
+)
+_ALLOCA = re.compile(r"^\s*(%[\w.$-]+) = alloca ([^,]+)")
+
+
+def prepare(module: ModuleText, entry: str) -> None:
+    """In place: everything but `entry` internal and alwaysinline; tbaa, comdats, attributes dropped.
+
+    The start of a scalar's lifetime becomes a store of undef: a variable of a loop body then carries
+    nothing from one iteration to the next, and needs no register.
+    """
+    parts: list[str | Function] = []
+    types = {
+        m.group(1): m.group(2)
+        for p in module.parts
+        if isinstance(p, str) and (m := re.match(r"(%\S+|%\"[^\"]*\") = type (.*)", p))
+    }
+    for part in module.parts:
+        if isinstance(part, Function):
+            _function(part, entry, types)
+        elif part.startswith(("attributes #", "$")) or part.startswith(";"):
+            continue
+        else:
+            part = re.sub(r" = (?:linkonce_odr|weak_odr) ", " = internal ", part)
+            part = re.sub(r", comdat(?:\(\$[^)]*\))?", "", part)
+            part = re.sub(r"\) #\d+$", ")", part)
+            part = re.sub(r"^declare !dbg !\d+ ", "declare ", part)
+        parts.append(part)
+    module.parts = parts
+
+
+def _function(f: Function, entry: str, types: dict[str, str]) -> None:
+    m = re.search(r" !dbg !\d+", f.header)
+    debug = m.group() if m else ""
+    head = _LINKAGE.sub("define " if f.name == entry else "define internal ", f.header)
+    close = _close(head)
+    inline = "noinline" if f.name == entry else "alwaysinline"
+    f.header = f"{head[: close + 1]} {inline} nounwind{debug} {{"
+    kinds: dict[str, str] = {}
+    for b in f.blocks:
+        lines = []
+        for line in b.lines:
+            line = _TBAA.sub("", line)
+            if " call " in line:
+                line = re.sub(r"\) #\d+(?=,|$)", ")", line)
+            if a := _ALLOCA.match(line):
+                kinds[a.group(1)] = a.group(2)
+            if hit := _LIFETIME.search(line):
+                kind = kinds.get(hit.group(2), "")
+                if hit.group(1) == "start" and _is_flat(kind, types):
+                    lines.append(f"  store {kind} undef, ptr {hit.group(2)}")
+                continue
+            lines.append(line)
+        b.lines = lines
+
+
+def _is_flat(kind: str, types: dict[str, str]) -> bool:
+    """Whether a type is an integer, or a structure of them without arrays and streams."""
+    if re.fullmatch(r"i\d+", kind):
+        return True
+    if not kind.startswith("%") or "hls::stream" in kind or "[" in types.get(kind, "["):
+        return False
+    members = re.findall(r'%"[^"]*"|%[^\s,}]+', types[kind])
+    return "ptr" not in types[kind] and all(_is_flat(m, types) for m in members)
+
+
+def _close(header: str) -> int:
+    """Where the parameter list of a define line ends."""
+    depth = 0
+    for i in range(header.index("@"), len(header)):
+        if header[i] == "(":
+            depth += 1
+        elif header[i] == ")":
+            depth -= 1
+            if depth == 0:
+                return i
+    raise ValueError(header)
