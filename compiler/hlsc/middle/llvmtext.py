@@ -1,0 +1,581 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parser of LLVM 22 IR text, the subset that occurs after the front end's passes.
+
+The module is printed once and parsed: llvmlite's value API lacks predicates, GEP types, flags and
+metadata.  An instruction outside the subset is a `SourceError` that names the line of the C++ source.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hlsc.errors import SourceError
+from hlsc.ir import Loc
+from hlsc.middle.llvmtypes import (
+    AggregateConst,
+    ArrayType,
+    Block,
+    ConstGep,
+    Function,
+    GlobalRef,
+    GlobalTable,
+    Instr,
+    IntConst,
+    IntType,
+    Local,
+    Module,
+    OtherType,
+    StructType,
+    Type,
+    Undef,
+    Value,
+    field_offset,
+    size_of,
+)
+
+__all__ = ["SHIM_HEADERS", "parse_module"]
+
+SHIM_HEADERS = frozenset(
+    "ap_int.h ap_fixed.h hls_stream.h ap_axi_sdata.h ap_int_base.h hls_vector.h hls_math.h utils.h".split()
+)
+"""Headers whose lines are never shown: a location inside them moves out to the call in user code."""
+
+_TOKEN = re.compile(
+    r'\s*(c"(?:[^"\\]|\\.)*"|[%@]?"(?:[^"\\]|\\.)*"|[%@][\w.$-]+|![\w.]*|#\d+|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?'
+    r"|0x[0-9A-Fa-f]+|[A-Za-z_][\w.]*|\.\.\.|[()\[\]{}<>,=*|:])"
+)
+_BINARY = frozenset("add sub mul udiv sdiv urem srem shl lshr ashr and or xor".split())
+_CASTS = frozenset("zext sext trunc bitcast ptrtoint inttoptr".split())
+_FLAGS = frozenset(
+    "nuw nsw exact disjoint nneg samesign inbounds nusw tail musttail notail fastcc ccc volatile".split()
+)
+_PARAM_WORDS = frozenset(
+    "noundef nonnull signext zeroext inreg noalias nocapture readonly writeonly readnone immarg returned "
+    "nofree swiftself nest writable dead_on_unwind local_unnamed_addr unnamed_addr".split()
+)
+
+
+def _unquote(name: str) -> str:
+    if name.startswith('"'):
+        name = name[1:-1]
+        return re.sub(r"\\([0-9A-Fa-f]{2})", lambda m: chr(int(m.group(1), 16)), name)
+    return name
+
+
+class _Metadata:
+    """The numbered metadata of a module: locations and loop marks."""
+
+    _line = re.compile(r"^!(\d+) = (?:distinct )?(.*)$", re.M)
+
+    def __init__(self, text: str) -> None:
+        self.raw = {int(m.group(1)): m.group(2) for m in self._line.finditer(text)}
+        self._locs: dict[int, Loc | None] = {}
+
+    def _ref(self, text: str, key: str) -> int | None:
+        m = re.search(rf"\b{key}: !(\d+)", text)
+        return int(m.group(1)) if m else None
+
+    def file_of(self, scope: int | None) -> str:
+        while scope is not None:
+            text = self.raw.get(scope, "")
+            file = self._ref(text, "file")
+            if file is not None:
+                m = re.search(r'filename: "((?:[^"\\]|\\.)*)"', self.raw.get(file, ""))
+                return m.group(1) if m else ""
+            scope = self._ref(text, "scope")
+        return ""
+
+    def loc(self, number: int | None) -> Loc | None:
+        """The place in user code: shim headers are left through inlinedAt."""
+        if number is None:
+            return None
+        if number not in self._locs:
+            text = self.raw.get(number, "")
+            m = re.search(r"\bline: (\d+)", text)
+            file = self.file_of(self._ref(text, "scope"))
+            found = Loc(file, int(m.group(1))) if m and file else None
+            outer = self._ref(text, "inlinedAt")
+            if outer is not None and (found is None or re.split(r"[/\\]", file)[-1] in SHIM_HEADERS):
+                found = self.loc(outer) or found
+            self._locs[number] = found
+        return self._locs[number]
+
+    def loop(self, number: int | None) -> int | None:
+        """The key behind `!"hlsc.loop", i32 L` in a loop's metadata."""
+        for ref in re.findall(r"!(\d+)", self.raw.get(number, "") if number is not None else ""):
+            m = re.match(r'!\{!"hlsc\.loop", i32 (\d+)\}', self.raw.get(int(ref), ""))
+            if m:
+                return int(m.group(1))
+        return None
+
+    def subprogram_loc(self, number: int | None) -> Loc | None:
+        text = self.raw.get(number, "") if number is not None else ""
+        m = re.search(r"\bline: (\d+)", text)
+        file = self.file_of(number)
+        return Loc(file, int(m.group(1))) if m and file else None
+
+
+class _Line:
+    """Tokens of one instruction or declaration."""
+
+    def __init__(self, text: str, types: dict[str, Type]) -> None:
+        self.text, self.named = text, types
+        self.toks: list[str] = []
+        at = 0
+        while at < len(text):
+            m = _TOKEN.match(text, at)
+            if not m:
+                if text[at:].strip():
+                    raise ValueError(f"character {text[at:].strip()[0]!r}")
+                break
+            self.toks.append(m.group(1))
+            at = m.end()
+        self.at = 0
+
+    def peek(self) -> str:
+        return self.toks[self.at] if self.at < len(self.toks) else ""
+
+    def next(self) -> str:
+        tok = self.peek()
+        if not tok:
+            raise ValueError("unexpected end")
+        self.at += 1
+        return tok
+
+    def take(self, tok: str) -> bool:
+        if self.peek() == tok:
+            self.at += 1
+            return True
+        return False
+
+    def expect(self, tok: str) -> None:
+        got = self.next()
+        if got != tok:
+            raise ValueError(f"{got!r} where {tok!r} was expected")
+
+    def skip_group(self) -> None:
+        """Step over a parenthesis that stands next."""
+        self.expect("(")
+        depth = 1
+        while depth:
+            depth += {"(": 1, ")": -1}.get(self.next(), 0)
+
+    def flags(self) -> frozenset[str]:
+        got = set()
+        while self.peek() in _FLAGS:
+            got.add(self.next())
+        return frozenset(got)
+
+    def attributes(self) -> None:
+        """Step over parameter attributes."""
+        while True:
+            tok = self.peek()
+            if tok in _PARAM_WORDS or tok.startswith('"') or tok.startswith("#"):
+                self.next()
+                if self.take("="):
+                    self.next()
+            elif tok in ("align",):
+                self.next()
+                self.next()
+            elif tok in (
+                "dereferenceable",
+                "dereferenceable_or_null",
+                "range",
+                "captures",
+                "sret",
+                "byval",
+                "memory",
+                "initializes",
+                "nofpclass",
+            ):
+                self.next()
+                self.skip_group()
+            else:
+                return
+
+    def type(self) -> Type:
+        tok = self.next()
+        if tok == "[":
+            count = int(self.next())
+            self.expect("x")
+            element = self.type()
+            self.expect("]")
+            return ArrayType(count, element)
+        if tok == "<" and self.peek() == "{":
+            self.next()
+            t = self._fields(True)
+            self.expect(">")
+            return t
+        if tok == "<":
+            raise ValueError("a vector type")
+        if tok == "{":
+            return self._fields(False)
+        if tok.startswith("%"):
+            name = _unquote(tok[1:])
+            if name not in self.named:
+                raise ValueError(f"unknown type %{name}")
+            return self.named[name]
+        m = re.fullmatch(r"i(\d+)", tok)
+        return IntType(int(m.group(1))) if m else OtherType(tok)
+
+    def _fields(self, packed: bool) -> StructType:
+        fields: list[Type] = []
+        while not self.take("}"):
+            fields.append(self.type())
+            self.take(",")
+        return StructType(tuple(fields), packed)
+
+    def value(self, t: Type) -> Value:
+        tok = self.next()
+        if tok.startswith("%"):
+            return Local(_unquote(tok[1:]))
+        if tok.startswith("@"):
+            return GlobalRef(_unquote(tok[1:]))
+        if tok in ("undef", "poison", "null"):
+            return Undef()
+        if tok == "zeroinitializer":
+            return AggregateConst(None)
+        if tok.startswith('c"'):
+            data = re.sub(r"\\([0-9A-Fa-f]{2}|\\)", _unescape, tok[2:-1])
+            return AggregateConst(tuple(IntConst(ord(c), 8) for c in data))
+        if tok in ("[", "{", "<"):
+            if tok == "<":
+                self.expect("{")
+            elements: list[Value] = []
+            close = "]" if tok == "[" else "}"
+            while not self.take(close):
+                elements.append(self.value(self.type()))
+                self.take(",")
+            if tok == "<":
+                self.expect(">")
+            return AggregateConst(tuple(elements))
+        if tok == "getelementptr":
+            return self._const_gep()
+        if tok == "splat":
+            raise ValueError("a vector constant")
+        if isinstance(t, IntType):
+            number = {"true": 1, "false": 0}.get(tok)
+            return IntConst((int(tok) if number is None else number) % (1 << t.bits), t.bits)
+        raise ValueError(f"the constant {tok} of type {t}")
+
+    def _const_gep(self) -> Value:
+        self.flags()
+        if self.take("nuw"):
+            pass
+        self.expect("(")
+        source = self.type()
+        self.expect(",")
+        self.type()
+        base = self.value(OtherType("ptr"))
+        offset, t, first = 0, source, True
+        while self.take(","):
+            it = self.type()
+            index = self.value(it)
+            if not isinstance(index, IntConst):
+                raise ValueError("an index that is no number")
+            n = index.value - (1 << index.bits if index.value >> (index.bits - 1) else 0)
+            if first:
+                offset, first = n * size_of(t), False
+            elif isinstance(t, ArrayType):
+                offset, t = offset + n * size_of(t.element), t.element
+            elif isinstance(t, StructType):
+                offset, t = offset + field_offset(t, n), t.fields[n]
+        self.expect(")")
+        if isinstance(base, GlobalRef):
+            return ConstGep(base.name, offset)
+        if isinstance(base, ConstGep):
+            return ConstGep(base.base, base.offset + offset)
+        raise ValueError("a constant address")
+
+    def typed(self) -> tuple[Type, Value]:
+        t = self.type()
+        self.attributes()
+        return t, self.value(t)
+
+
+def _unescape(m: re.Match[str]) -> str:
+    return "\\" if m.group(1) == "\\" else chr(int(m.group(1), 16))
+
+
+_DBG = re.compile(r", !([\w.]+) !(\d+)")
+
+
+def _instruction(text: str, types: dict[str, Type], meta: _Metadata) -> Instr:
+    marks = {m.group(1): int(m.group(2)) for m in _DBG.finditer(text)}
+    loc = meta.loc(marks.get("dbg"))
+    loop = meta.loop(marks.get("llvm.loop"))
+    text = _DBG.sub("", text)
+    try:
+        ln = _Line(text, types)
+        name = ""
+        if len(ln.toks) > 2 and ln.toks[1] == "=":
+            name = _unquote(ln.next()[1:])
+            ln.expect("=")
+        return _body(ln, name, loc, loop)
+    except (ValueError, IndexError) as e:
+        raise SourceError(
+            f"the LLVM instruction `{text.strip()}` is not supported ({e})",
+            loc,
+            "write the statement with integers, arrays, loops and streams only",
+        ) from e
+
+
+def _body(ln: _Line, name: str, loc: Loc | None, loop: int | None) -> Instr:
+    flags = ln.flags()
+    op = ln.next()
+    flags |= ln.flags()
+    void = OtherType("void")
+    if op in _BINARY:
+        t = ln.type()
+        a = ln.value(t)
+        ln.expect(",")
+        return Instr(op, name, t, (a, ln.value(t)), (t, t), flags, loc=loc)
+    if op in _CASTS:
+        t, a = ln.typed()
+        ln.expect("to")
+        return Instr(op, name, ln.type(), (a,), (t,), flags, loc=loc)
+    if op == "icmp":
+        predicate = ln.next()
+        t = ln.type()
+        a = ln.value(t)
+        ln.expect(",")
+        return Instr(op, name, IntType(1), (a, ln.value(t)), (t, t), flags, predicate, loc=loc)
+    if op == "freeze":
+        t, a = ln.typed()
+        return Instr(op, name, t, (a,), (t,), loc=loc)
+    if op == "select":
+        ct, c = ln.typed()
+        ln.expect(",")
+        t, a = ln.typed()
+        ln.expect(",")
+        _, b = ln.typed()
+        return Instr(op, name, t, (c, a, b), (ct, t, t), loc=loc)
+    if op == "phi":
+        t = ln.type()
+        values: list[Value] = []
+        labels: list[str] = []
+        while True:
+            ln.expect("[")
+            values.append(ln.value(t))
+            ln.expect(",")
+            labels.append(_unquote(ln.next()[1:]))
+            ln.expect("]")
+            if not ln.take(","):
+                break
+        return Instr(op, name, t, tuple(values), (t,) * len(values), labels=tuple(labels), loc=loc)
+    if op == "br":
+        if ln.take("label"):
+            return Instr(op, "", void, labels=(_unquote(ln.next()[1:]),), loc=loc, loop=loop)
+        t, c = ln.typed()
+        both = []
+        for _ in range(2):
+            ln.expect(",")
+            ln.expect("label")
+            both.append(_unquote(ln.next()[1:]))
+        return Instr(op, "", void, (c,), (t,), labels=tuple(both), loc=loc, loop=loop)
+    if op == "switch":
+        t, c = ln.typed()
+        ln.expect(",")
+        ln.expect("label")
+        targets = [_unquote(ln.next()[1:])]
+        cases = []
+        ln.expect("[")
+        while not ln.take("]"):
+            case = ln.value(ln.type())
+            if not isinstance(case, IntConst):
+                raise ValueError("a case that is no number")
+            cases.append(case.value)
+            ln.expect(",")
+            ln.expect("label")
+            targets.append(_unquote(ln.next()[1:]))
+        return Instr(
+            op, "", void, (c,), (t,), labels=tuple(targets), cases=tuple(cases), loc=loc, loop=loop
+        )
+    if op == "ret":
+        if ln.take("void"):
+            return Instr(op, "", void, loc=loc)
+        t, a = ln.typed()
+        return Instr(op, "", t, (a,), (t,), loc=loc)
+    if op == "unreachable":
+        return Instr(op, "", void, loc=loc)
+    if op == "alloca":
+        t = ln.type()
+        if ln.take(","):
+            size = ln.typed()[1] if ln.peek() != "align" else None
+            if isinstance(size, IntConst) and size.value != 1:
+                t = ArrayType(size.value, t)
+            elif size is not None and not isinstance(size, IntConst):
+                raise ValueError("an array whose length is not constant")
+        return Instr(op, name, OtherType("ptr"), source_type=t, loc=loc)
+    if op == "load":
+        t = ln.type()
+        ln.expect(",")
+        pt, p = ln.typed()
+        return Instr(op, name, t, (p,), (pt,), flags, loc=loc)
+    if op == "store":
+        t, v = ln.typed()
+        ln.expect(",")
+        pt, p = ln.typed()
+        return Instr(op, "", t, (v, p), (t, pt), flags, loc=loc)
+    if op == "getelementptr":
+        source = ln.type()
+        ln.expect(",")
+        pairs = [ln.typed()]
+        while ln.take(","):
+            pairs.append(ln.typed())
+        ts, vs = zip(*pairs, strict=True)
+        return Instr(op, name, OtherType("ptr"), vs, ts, flags, source_type=source, loc=loc)
+    if op == "call":
+        flags |= ln.flags()
+        ln.attributes()
+        t = ln.type()
+        callee = ln.next()
+        if not callee.startswith("@"):
+            raise ValueError("a call through a pointer")
+        ln.expect("(")
+        args: list[tuple[Type, Value]] = []
+        while not ln.take(")"):
+            if ln.peek() in ("metadata",):
+                while ln.peek() not in (",", ")"):
+                    ln.next()
+            else:
+                args.append(ln.typed())
+            ln.take(",")
+        return Instr(
+            op,
+            name,
+            t,
+            tuple(v for _, v in args),
+            tuple(a for a, _ in args),
+            flags,
+            callee=_unquote(callee[1:]),
+            loc=loc,
+        )
+    if op in ("extractvalue", "insertvalue"):
+        t, a = ln.typed()
+        vals, tys = [a], [t]
+        if op == "insertvalue":
+            ln.expect(",")
+            et, e = ln.typed()
+            vals.append(e)
+            tys.append(et)
+        idx = []
+        while ln.take(","):
+            idx.append(int(ln.next()))
+        r: Type = t
+        if op == "extractvalue":
+            for i in idx:
+                r = r.fields[i] if isinstance(r, StructType) else r.element  # type: ignore[union-attr]
+        return Instr(op, name, r, tuple(vals), tuple(tys), indices=tuple(idx), loc=loc)
+    raise ValueError("unknown operation")
+
+
+_LABEL = re.compile(r'^("(?:[^"\\]|\\.)*"|[\w.$-]+):')
+_GLOBAL = re.compile(r'^@("(?:[^"\\]|\\.)*"|[\w.$-]+) = (.*)$')
+
+
+def parse_module(text: str) -> Module:
+    """Parse a whole module; raises `SourceError` for what the subset does not hold."""
+    meta = _Metadata(text)
+    types = _named_types(text)
+    module = Module()
+    lines = text.split("\n")
+    i = 0
+    while i < len(lines):
+        line = lines[i]
+        if line.startswith("define "):
+            end = i + 1
+            while lines[end] != "}":
+                end += 1
+            f = _function(lines[i:end], types, meta)
+            module.functions[f.name] = f
+            i = end
+        elif m := _GLOBAL.match(line):
+            g = _global(_unquote(m.group(1)), m.group(2), types)
+            if g is not None:
+                module.globals[g.name] = g
+        i += 1
+    return module
+
+
+def _named_types(text: str) -> dict[str, Type]:
+    bodies = {
+        _unquote(m.group(1)): m.group(2)
+        for m in re.finditer(r'^%("(?:[^"\\]|\\.)*"|[\w.$-]+) = type (.*)$', text, re.M)
+    }
+    types: dict[str, Type] = {}
+
+    def resolve(name: str) -> None:
+        if name in types:
+            return
+        for ref in re.findall(r'%("(?:[^"\\]|\\.)*"|[\w.$-]+)', bodies[name]):
+            resolve(_unquote(ref))
+        types[name] = _Line(bodies[name], types).type()
+
+    for name in bodies:
+        resolve(name)
+    return types
+
+
+def _global(name: str, rest: str, types: dict[str, Type]) -> GlobalTable | None:
+    m = re.search(r"\b(constant|global) ", rest)
+    if m is None or name.startswith("llvm."):
+        return None
+    ln = _Line(_DBG.sub("", rest[m.end() :]), types)
+    t = ln.type()
+    init = None
+    if "external" not in rest[: m.start()]:
+        try:
+            init = ln.value(t)
+        except ValueError:
+            init = None  # refused where it is used
+    return GlobalTable(name, t, init, m.group(1) == "constant")
+
+
+def _function(lines: list[str], types: dict[str, Type], meta: _Metadata) -> Function:
+    head = lines[0]
+    sub = re.search(r"!dbg !(\d+)", head)
+    m = re.match(r'^define [^@]*@("(?:[^"\\]|\\.)*"|[\w.$-]+)(\(.*)$', head)
+    assert m is not None, head
+    name = _unquote(m.group(1))
+    loc = meta.subprogram_loc(int(sub.group(1))) if sub else None
+    ln = _Line(re.sub(r" !dbg !\d+", "", m.group(2)), types)
+    ln.expect("(")
+    params: list[tuple[str, Type]] = []
+    unnamed = 0
+    while not ln.take(")"):
+        if ln.take("..."):
+            raise SourceError(f"{name} must not take variable arguments", loc, "name every argument")
+        t = ln.type()
+        ln.attributes()
+        if ln.peek().startswith("%"):
+            pname = _unquote(ln.next()[1:])
+        else:
+            pname = str(unnamed)
+        unnamed += pname.isdigit()
+        params.append((pname, t))
+        ln.take(",")
+    blocks: list[Block] = []
+    label = str(unnamed)
+    instrs: list[Instr] = []
+    i = 1
+    while i < len(lines):
+        line = lines[i]
+        i += 1
+        if not line.strip() or line.lstrip().startswith((";", "#dbg_")):
+            continue
+        lm = _LABEL.match(line)
+        if lm:
+            if instrs:
+                blocks.append(Block(label, tuple(instrs)))
+            label, instrs = _unquote(lm.group(1)), []
+            continue
+        if line.lstrip().startswith("switch") and "]" not in line:
+            while "]" not in lines[i]:
+                line += " " + lines[i]
+                i += 1
+            line += " " + lines[i]
+            i += 1
+        instrs.append(_instruction(line, types, meta))
+    blocks.append(Block(label, tuple(instrs)))
+    return Function(name, tuple(params), tuple(blocks), loc)

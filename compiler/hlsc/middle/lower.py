@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`lower`: Program (LLVM text) → Design (predicated data-flow regions)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hlsc.errors import SourceError
+from hlsc.frontend.program import Binding, ProcessCall, Program
+from hlsc.ir import Arg, Design, Process
+from hlsc.middle.addresses import resolve_addresses
+from hlsc.middle.cfg import Cfg
+from hlsc.middle.expand import expand_memory_calls
+from hlsc.middle.graph import Builder
+from hlsc.middle.ifconvert import Environment
+from hlsc.middle.llvmtext import parse_module
+from hlsc.middle.llvmtypes import Function, Instr, IntType, Module
+from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size
+from hlsc.middle.prepare import prepare
+from hlsc.middle.regions import build_regions
+from hlsc.middle.simplify import simplify_process
+
+__all__ = ["Options", "lower"]
+
+Dump = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Passes that may be switched off, for tests and for looking at their effect."""
+
+    widths: bool = True
+    flatten: bool = True
+
+
+def lower(program: Program, *, dump: Dump | None = None, options: Options | None = None) -> Design:
+    """The program as regions of predicated nodes; `dump(stage, text)` is called after each stage.
+
+    Raises `SourceError` for what is not supported.
+    """
+    options = options or Options()
+    show = dump or (lambda stage, text: None)
+    text = prepare(program.module)
+    show("rotated", text)
+    module = parse_module(text)
+    processes = [_process(program, call, module, options) for call in program.processes]
+    design = Design(
+        program.top,
+        program.ports,
+        tuple(processes),
+        program.channels,
+        program.control,
+        program.control_bundle,
+        program.loc,
+    ).validate()
+    show("regions", str(design))
+    design = replace(design, processes=tuple(simplify_process(p) for p in design.processes)).validate()
+    show("simplified", str(design))
+    return design
+
+
+class _Bindings:
+    """Parameters of the process function and what they stand for."""
+
+    def __init__(self, program: Program, call: ProcessCall, function: Function) -> None:
+        if len(call.bindings) != len(function.params):
+            raise SourceError(
+                f"{call.name} must have {len(call.bindings)} arguments after compilation, "
+                f"not {len(function.params)}",
+                call.loc or function.loc,
+                "pass structures and wide integers by reference",
+            )
+        self.call = call
+        self.by_name: dict[str, Binding] = {}
+        self.args: list[Arg] = []
+        self.parameters: dict[str, Callable[[Builder], int]] = {}
+        self.ports = {p.name: p for p in program.ports}
+        self.channels = {c.name: c for c in program.channels}
+        for (name, t), binding in zip(function.params, call.bindings, strict=True):
+            self.by_name["%" + name] = binding
+            if isinstance(t, IntType) and binding.kind in ("scalar", "const"):
+                self._scalar(name, t.bits, binding)
+
+    def _scalar(self, name: str, bits: int, binding: Binding) -> None:
+        if binding.kind == "const":
+            self.parameters[name] = lambda b: b.const(binding.value or 0, bits)
+            return
+        port = self.ports[binding.target]
+        width, sign = min(bits, port.width), port.signed
+        self.args.append(Arg(name, width, binding.target))
+        self.parameters[name] = lambda b: b.resize(b.arg(name, width), bits, sign)
+
+    def channel(self, i: Instr) -> tuple[str, int]:
+        assert i.access is not None
+        binding = self.by_name.get(i.access.array)
+        if binding is None or binding.kind not in ("channel", "channels"):
+            raise SourceError(
+                "a stream must be an argument of the process", i.loc, "pass it by reference"
+            )
+        if i.access.terms:
+            raise SourceError(
+                f"the stream array {i.access.array[1:]} must be indexed by constants",
+                i.loc,
+                "unroll the loop around it completely",
+            )
+        targets = binding.targets or (binding.target,)
+        if not 0 <= i.access.offset < len(targets):
+            raise SourceError(
+                f"the index {i.access.offset} of {i.access.array[1:]} must be below {len(targets)}",
+                i.loc,
+                "correct the index",
+            )
+        name = targets[i.access.offset]
+        return name, self.channels[name].width
+
+    def output(self, i: Instr) -> tuple[str, int] | None:
+        assert i.access is not None
+        binding = self.by_name.get(i.access.array)
+        if binding is None or binding.kind != "out":
+            return None
+        return binding.target, self.ports[binding.target].width
+
+
+def _process(program: Program, call: ProcessCall, module: Module, options: Options) -> Process:
+    function = module.functions[call.function]
+    bindings = _Bindings(program, call, function)
+    types: dict[str, ArrayInfo] = {
+        "%" + i.name: (i.source_type, None, i.loc)
+        for b in function.blocks
+        for i in b.instrs
+        if i.op == "alloca" and i.source_type is not None
+    }
+    function = resolve_addresses(function)
+    arrays = _arrays(function, module, dict(types))
+    memories = MemoryMap(arrays)
+    accesses = [
+        (i.access, access_size(i), i.loc)
+        for b in function.blocks
+        for i in b.instrs
+        if i.op in ("load", "store") and i.access is not None and i.access.array in arrays
+    ]
+    memories.widen_leaves(accesses)
+    for access, size, loc in accesses:
+        memories.note(access, size, loc)
+    taken: set[str] = set()
+
+    def unique(name: str) -> str:
+        got, n = name, 1
+        while got in taken:
+            got, n = f"{name}_{n}", n + 1
+        taken.add(got)
+        return got
+
+    memories.plan(call.arrays, unique)
+    cfg = Cfg(expand_memory_calls(function, memories))
+    widths = {
+        i.name: i.type.bits
+        for x in cfg.order
+        for i in cfg.blocks[x].instrs
+        if i.name and isinstance(i.type, IntType)
+    }
+    widths |= {n: t.bits for n, t in function.params if isinstance(t, IntType)}
+    env = Environment(
+        cfg,
+        memories,
+        bindings.parameters,
+        bindings.channel,
+        bindings.output,
+        lambda name, bits: name,
+        widths,
+    )
+    regions, variables = build_regions(env, program.loops, memories.banks_of(), options.flatten)
+    return Process(
+        call.name,
+        tuple(regions),
+        tuple(bindings.args),
+        variables,
+        tuple(memories.memories()),
+        call.loc or function.loc,
+    )
+
+
+def _arrays(function: Function, module: Module, arrays: dict[str, ArrayInfo]) -> dict[str, ArrayInfo]:
+    """The arrays that the function uses: its own and the constant tables."""
+    for i in (i for b in function.blocks for i in b.instrs):
+        for a in (i.access, i.source):
+            if a is None or not a.array.startswith("@") or a.array in arrays:
+                continue
+            g = module.globals.get(a.array[1:])
+            if g is None or not g.constant or g.init is None:
+                raise SourceError(
+                    f"the variable {a.array[1:]} must be a constant table: functions keep nothing between calls",
+                    i.loc,
+                    "make it a local array, or const with an initial value",
+                )
+            arrays[a.array] = (g.type, g.init, g.loc)
+    return arrays

@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arrays → memories: leaves, dimensions, banks.
+
+An array of structs is one memory per member ("leaf").  Each access is split into one index per
+dimension of its leaf; dimensions that are partitioned, or only ever indexed by constants, become
+separate banks, the others one linear address.  A bank that is known at compile time costs nothing; one
+that is not is selected by the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from math import prod
+
+from hlsc.errors import SourceError
+from hlsc.frontend.program import ArrayFacts
+from hlsc.ir import Loc, Memory
+from hlsc.middle.graph import Builder
+from hlsc.middle.llvmtypes import (
+    Access,
+    AggregateConst,
+    ArrayType,
+    Instr,
+    IntConst,
+    IntType,
+    StructType,
+    Term,
+    Type,
+    Undef,
+    Value,
+    field_offset,
+    size_of,
+)
+
+__all__ = ["ArrayInfo", "Index", "Leaf", "MemoryMap", "Plan", "access_size"]
+
+ArrayInfo = tuple[Type, Value | None, Loc | None]
+"""Type, initial value (constant tables) and place of an array."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One scalar member of an array: its bytes inside, and (extent, stride in bytes) per dimension."""
+
+    path: str
+    offset: int
+    bits: int
+    dims: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Index:
+    """One dimension's index: constant + Σ coef · value."""
+
+    const: int
+    terms: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """How one dimension is cut: `kind` none, complete, cyclic or block; `factor` banks."""
+
+    extent: int
+    kind: str = "none"
+    factor: int = 1
+
+    @property
+    def inner(self) -> int:
+        return -(-self.extent // self.factor)
+
+
+@dataclass
+class Plan:
+    """One leaf of one array, and the banks that it became."""
+
+    name: str
+    leaf: Leaf
+    splits: tuple[Split, ...]
+    style: str
+    loc: Loc | None = None
+    init: dict[tuple[int, ...], int] | None = None  # by indices; missing entries are 0
+    banks: dict[tuple[int, ...], str] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int:
+        return prod(s.inner for s in self.splits)
+
+    def bank_name(self, bank: tuple[int, ...]) -> str:
+        cut = [str(b) for b, s in zip(bank, self.splits, strict=True) if s.factor > 1]
+        return "_".join([self.name, *cut])
+
+
+def leaves_of(t: Type) -> list[Leaf]:
+    """The scalar members of a type."""
+
+    def walk(t: Type, path: str, offset: int, dims: tuple[tuple[int, int], ...]) -> list[Leaf]:
+        if isinstance(t, IntType):
+            return [Leaf(path, offset, t.bits, dims)]
+        if isinstance(t, ArrayType):
+            return walk(t.element, path, offset, (*dims, (t.count, size_of(t.element))))
+        if isinstance(t, StructType):
+            single = len(t.fields) == 1
+            return [
+                leaf
+                for n, f in enumerate(t.fields)
+                for leaf in walk(
+                    f, path if single else f"{path}_{n}", offset + field_offset(t, n), dims
+                )
+            ]
+        raise ValueError(str(t))
+
+    return walk(t, "", 0, ())
+
+
+def _flat_init(t: Type, v: Value | None, prefix: tuple[int, ...], out: dict[int, int], at: int) -> None:
+    """Initial values by byte offset."""
+    if v is None or isinstance(v, Undef) or (isinstance(v, AggregateConst) and v.elements is None):
+        return
+    if isinstance(v, IntConst):
+        out[at] = v.value
+    elif isinstance(v, AggregateConst) and v.elements is not None:
+        for n, e in enumerate(v.elements):
+            if isinstance(t, ArrayType):
+                _flat_init(t.element, e, prefix, out, at + n * size_of(t.element))
+            elif isinstance(t, StructType):
+                _flat_init(t.fields[n], e, prefix, out, at + field_offset(t, n))
+
+
+class MemoryMap:
+    """The arrays of one process function.
+
+    First `note` every access, then `plan`; afterwards `load` and `store` make nodes.
+    """
+
+    def __init__(self, arrays: Mapping[str, ArrayInfo]) -> None:
+        """`arrays`: by name with % or @."""
+        self.arrays = dict(arrays)
+        self.leaves: dict[str, list[Leaf]] = {}
+        self.constant_dims: dict[tuple[str, str], list[bool]] = {}
+        self.plans: dict[tuple[str, str], Plan] = {}
+        self.used: list[tuple[str, str]] = []
+        for name, (t, _, loc) in self.arrays.items():
+            try:
+                self.leaves[name] = leaves_of(t)
+            except ValueError as e:
+                raise SourceError(
+                    f"the array {name[1:]} must hold integers, not {e}", loc, "use ap_int or C integers"
+                ) from e
+
+    # Looking at accesses ------------------------------------------------------------------------------
+
+    def widen_leaves(self, accesses: list[tuple[Access, int, Loc | None]]) -> None:
+        """Leaves that are only used several at a time (wide integers kept as bytes) become one."""
+        for name, leaves in self.leaves.items():
+            sizes = {size for a, size, _ in accesses if a.array == name}
+            if len(sizes) != 1 or len(leaves) != 1 or not leaves[0].dims:
+                continue
+            (size,) = sizes
+            leaf = leaves[0]
+            if size * 8 <= leaf.bits or any(
+                a.offset % size or any(t.coef % size for t in a.terms)
+                for a, _, _ in accesses
+                if a.array == name
+            ):
+                continue
+            dims = list(leaf.dims)
+            while dims and dims[-1][1] < size:
+                extent, stride = dims.pop()
+                if extent * stride > size and (extent * stride) % size == 0:
+                    dims.append((extent * stride // size, size))
+            self.leaves[name] = [Leaf(leaf.path, leaf.offset, size * 8, tuple(dims))]
+
+    def locate(self, a: Access, size: int, loc: Loc | None) -> list[tuple[Leaf, tuple[Index, ...]]]:
+        """The leaves that an access of `size` bytes covers, lowest address first."""
+        found: list[tuple[Leaf, tuple[Index, ...]]] = []
+        done = 0
+        while done < size:
+            leaf, index = self._leaf(a, done, loc)
+            step = -(-leaf.bits // 8)
+            if step > size - done:
+                raise SourceError(
+                    f"the array {a.array[1:]} must be accessed by whole elements of {leaf.bits} bits, "
+                    f"not by {size} bytes",
+                    loc,
+                    "do not reinterpret the array as another type",
+                )
+            found.append((leaf, index))
+            done += step
+        return found
+
+    def _leaf(self, a: Access, skip: int, loc: Loc | None) -> tuple[Leaf, tuple[Index, ...]]:
+        offset = a.offset + skip
+        candidates: list[tuple[int, int, Leaf, tuple[Index, ...]]] = []
+        for leaf in self.leaves[a.array]:
+            got = self._indices(leaf, a, offset)
+            if got is not None:
+                candidates.append((got[1], len(candidates), leaf, got[0]))
+        if not candidates:
+            raise SourceError(
+                f"the access to {a.array[1:]} must fall on one of its elements",
+                loc,
+                "do not reinterpret the array as another type",
+            )
+        _, _, leaf, index = min(candidates)
+        return leaf, index
+
+    def _indices(self, leaf: Leaf, a: Access, offset: int) -> tuple[tuple[Index, ...], int] | None:
+        """Per dimension constant and terms; and how far the constants lie outside the extents."""
+        rest = list(a.terms)
+        parts: list[list[Term]] = []
+        for _, stride in leaf.dims:
+            mine = [t for t in rest if t.coef % stride == 0]
+            rest = [t for t in rest if t.coef % stride]
+            parts.append([Term(t.coef // stride, t.value, t.bits, t.sign) for t in mine])
+        if rest:
+            return None
+        left = offset - leaf.offset
+        strides = [s for _, s in leaf.dims]
+        if left % (strides[-1] if strides else 1 << 62):
+            return None
+        consts: list[int] = []
+        outside = 0
+        for d, (extent, stride) in enumerate(leaf.dims):
+            q, r = divmod(left, stride)
+            # What is left for the inner dimensions may be negative (j - 1): take the smaller excess.
+            if r and any(parts[d + 1 :]):
+                inner = leaf.dims[d + 1]
+                if 2 * r > inner[0] * inner[1]:
+                    q, r = q + 1, r - stride
+            consts.append(q)
+            left = r
+            if not parts[d] and not 0 <= q < extent:
+                outside += 1
+        return tuple(Index(c, tuple(p)) for c, p in zip(consts, parts, strict=True)), outside
+
+    def note(self, a: Access, size: int, loc: Loc | None) -> None:
+        for leaf, index in self.locate(a, size, loc):
+            key = (a.array, leaf.path)
+            flags = self.constant_dims.setdefault(key, [True] * len(leaf.dims))
+            if key not in self.used:
+                self.used.append(key)
+            for d, i in enumerate(index):
+                if i.terms:
+                    flags[d] = False
+
+    def plan(self, facts: Mapping[str, ArrayFacts], unique: Callable[[str], str]) -> None:
+        for array, path in self.used:
+            (leaf,) = (x for x in self.leaves[array] if x.path == path)
+            fact = facts.get(array[1:], ArrayFacts())
+            t, init, loc = self.arrays[array]
+            splits = tuple(
+                self._split(d, extent, fact, self.constant_dims[array, path][d], array, loc)
+                for d, (extent, _) in enumerate(leaf.dims)
+            )
+            p = Plan(unique(array[1:] + path), leaf, splits, fact.style, fact.loc or loc)
+            if array.startswith("@"):
+                flat: dict[int, int] = {}
+                _flat_init(t, init, (), flat, 0)
+                p.init = {}
+                for idx in product(*(range(e) for e, _ in leaf.dims)):
+                    at = leaf.offset + sum(i * s for i, (_, s) in zip(idx, leaf.dims, strict=True))
+                    if flat.get(at):
+                        p.init[idx] = flat[at]
+            self.plans[array, path] = p
+
+    def _split(
+        self, d: int, extent: int, fact: ArrayFacts, constant: bool, array: str, loc: Loc | None
+    ) -> Split:
+        kind, factor = fact.partition.get(d + 1, fact.partition.get(0, ("none", 1)))
+        if constant and kind != "complete":
+            kind = "complete"
+        if kind == "complete" or (kind != "none" and factor >= extent):
+            return Split(extent, "complete", extent)
+        if kind in ("cyclic", "block"):
+            return Split(extent, kind, max(1, factor))
+        return Split(extent)
+
+    def plans_of(self, array: str) -> list[Plan]:
+        """The plans of an array's members that are used."""
+        return [p for (a, _), p in self.plans.items() if a == array]
+
+    def size(self, array: str) -> int:
+        """Bytes of the whole array."""
+        return size_of(self.arrays[array][0])
+
+    # Making nodes ------------------------------------------------------------------------------------
+
+    def memories(self) -> list[Memory]:
+        out = []
+        for p in self.plans.values():
+            for bank, name in sorted(p.banks.items()):
+                out.append(Memory(name, p.leaf.bits, p.depth, p.style, self._rom(p, bank), p.loc))
+        return out
+
+    def banks_of(self) -> dict[str, list[str]]:
+        """C++ array name → names of the memories that it became (complete only after all regions)."""
+        out = _Banks(self)
+        return out
+
+    def _rom(self, p: Plan, bank: tuple[int, ...]) -> tuple[int, ...] | None:
+        if p.init is None:
+            return None
+        words = [0] * p.depth
+        for idx, value in p.init.items():
+            at = 0
+            for i, s, b in zip(idx, p.splits, bank, strict=True):
+                which, inner = (
+                    (i % s.factor, i // s.factor) if s.kind != "block" else divmod(i, s.inner)
+                )
+                if which != b:
+                    break
+                at = at * s.inner + inner
+            else:
+                words[at] = value
+        return tuple(words)
+
+    def bank(self, p: Plan, bank: tuple[int, ...]) -> str:
+        if bank not in p.banks:
+            p.banks[bank] = p.bank_name(bank)
+        return p.banks[bank]
+
+    def places(
+        self, b: Builder, a: Access, size: int, value: Callable[[Term], int], loc: Loc | None
+    ) -> list[tuple[Plan, list[tuple[int | None, str, int]]]]:
+        """Per leaf covered: its plan and, per bank possible, (condition or None, memory, address)."""
+        out = []
+        for leaf, index in self.locate(a, size, loc):
+            p = self.plans[a.array, leaf.path]
+            out.append((p, self._place(b, p, index, value, loc)))
+        return out
+
+    def _place(
+        self,
+        b: Builder,
+        p: Plan,
+        index: tuple[Index, ...],
+        value: Callable[[Term], int],
+        loc: Loc | None,
+    ) -> list[tuple[int | None, str, int]]:
+        aw = max(1, (p.depth - 1).bit_length())
+
+        def total(i: Index, bits: int) -> int:
+            """The index modulo 2**bits."""
+            t = b.const(i.const, bits)
+            for term in i.terms:
+                x = b.resize(value(term), bits, term.sign)
+                t = b.binary("add", t, b.binary("mul", x, b.const(term.coef, bits)))
+            return t
+
+        # Per dimension: the banks possible as (bank, condition or None), and the index inside.
+        choices: list[list[tuple[int, int | None, int]]] = []
+        for i, s in zip(index, p.splits, strict=True):
+            if s.kind == "none":
+                choices.append([(0, None, total(i, aw))])
+                continue
+            if not i.terms:
+                if not 0 <= i.const < s.extent:
+                    raise SourceError(
+                        f"the index {i.const} of {p.name} must be below {s.extent}",
+                        loc,
+                        "correct the index",
+                    )
+                inner, which = divmod(i.const, s.factor)
+                if s.kind == "block":
+                    which, inner = divmod(i.const, s.inner)
+                choices.append([(which, None, b.const(inner, aw))])
+                continue
+            if s.kind == "cyclic" and all(t.coef % s.factor == 0 for t in i.terms):
+                inside = Index(
+                    i.const // s.factor,
+                    tuple(Term(t.coef // s.factor, t.value, t.bits, t.sign) for t in i.terms),
+                )
+                choices.append([(i.const % s.factor, None, total(inside, aw))])
+                continue
+            bits = max(1, (s.extent - 1).bit_length())
+            whole = total(i, bits)
+            fb = b.const(s.factor, bits) if s.factor < 1 << bits else None
+            if s.kind == "complete":
+                which_node, inside_node = whole, b.const(0, aw)
+            elif s.kind == "cyclic":
+                assert fb is not None
+                which_node, inside_node = b.binary("urem", whole, fb), b.binary("udiv", whole, fb)
+            else:
+                size = b.const(s.inner, bits)
+                which_node, inside_node = b.binary("udiv", whole, size), b.binary("urem", whole, size)
+            inside_node = b.resize(inside_node, aw)
+            count = s.extent if s.kind == "complete" else s.factor
+            residues = self._residues(i, count if s.kind == "cyclic" else 0)
+            choices.append(
+                [
+                    (k, b.binary("eq", which_node, b.const(k, bits)), inside_node)
+                    for k in range(count)
+                    if residues is None or k in residues
+                ]
+            )
+        out: list[tuple[int | None, str, int]] = []
+        for combo in product(*choices):
+            conds = [c for _, c, _ in combo if c is not None]
+            address = b.const(0, aw)
+            for (_, _, inner), s in zip(combo, p.splits, strict=True):
+                address = b.binary("add", b.binary("mul", address, b.const(s.inner, aw)), inner)
+            name = self.bank(p, tuple(k for k, _, _ in combo))
+            out.append((b.all_(conds) if conds else None, name, address))
+        return out
+
+    def _residues(self, i: Index, modulus: int) -> set[int] | None:
+        """The residues that a sum can take when its coefficients share a factor with the modulus."""
+        if modulus < 2:
+            return None
+        step = modulus
+        for t in i.terms:
+            while step and t.coef % step:
+                step -= 1
+                while modulus % step:
+                    step -= 1
+        return {r for r in range(modulus) if (r - i.const) % step == 0} if step > 1 else None
+
+
+class _Banks(dict[str, list[str]]):
+    """Names of an array's memories, looked up when asked, since banks appear as they are used."""
+
+    def __init__(self, memories: MemoryMap) -> None:
+        super().__init__()
+        self.memories = memories
+
+    def _names(self, array: str) -> list[str]:
+        return [
+            n
+            for (a, _), p in self.memories.plans.items()
+            if a[1:] == array
+            for n in sorted(p.banks.values())
+        ]
+
+    def __contains__(self, array: object) -> bool:
+        return any(a[1:] == array for a in self.memories.arrays)
+
+    def __getitem__(self, array: str) -> list[str]:
+        return self._names(array)
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(dict.fromkeys(a[1:] for a in self.memories.arrays))
+
+
+def access_size(i: Instr) -> int:
+    """Bytes that a load or store moves."""
+    assert isinstance(i.type, IntType)
+    return -(-i.type.bits // 8)
