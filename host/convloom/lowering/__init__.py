@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from convloom.errors import ConvloomError, UnsupportedError
 from convloom.kernels import KernelSpec
@@ -45,9 +45,9 @@ def lowerings_for(layer: ConvLayer, spec: KernelSpec) -> tuple[str, ...]:
 
 def lower(
     layer: ConvLayer,
-    x: ArrayLike,
-    w: ArrayLike,
-    bias: ArrayLike | None = None,
+    x: NDArray,
+    w: NDArray,
+    bias: NDArray | None = None,
     *,
     kernel: KernelSpec,
     config: str = "tiny",

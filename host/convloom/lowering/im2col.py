@@ -30,7 +30,10 @@ def patch_matrix(layer: ConvLayer, x: NDArray[np.int8], group: int) -> NDArray[n
         own = np.pad(own, edges, constant_values=layer.x_zero_point)
     (sh, sw), (dh, dw) = layer.stride, layer.dilation
     window = ((layer.r - 1) * dh + 1, (layer.s - 1) * dw + 1)
-    patches = sliding_window_view(own, window, axis=(1, 2))[:, ::sh, ::sw, :, ::dh, ::dw]
+    # numpy 1.26 declares `axis` as one number.
+    patches = sliding_window_view(own, window, (1, 2))[  # type: ignore[call-overload]
+        :, ::sh, ::sw, :, ::dh, ::dw
+    ]
     return patches.transpose(0, 1, 2, 4, 5, 3).reshape(layer.n * layer.oh * layer.ow, -1)
 
 
