@@ -77,7 +77,7 @@ class _Compilation:
             before = self.rewriter.top_head
             text = self.rewriter.rewrite(text, given)
             if self.rewriter.top_head is not before:
-                text += f'\n# 1 "<hlsc>"\nextern "C" void {region.ENTRY}() {{ hlsc_entry::run(&{self.top}); }}\n'
+                text += f'\n# 1 "<hlsc>"\nextern "C" void {region.ENTRY}() {{ hlsc_entry::top<&{self.top}>::run(); }}\n'
             texts.append((text, source.name))
         if not self.rewriter.top_head:
             raise HlscError(

@@ -319,6 +319,7 @@ def _clean(module: ModuleText, names: Sequence[str]) -> str:
         if isinstance(p, str) and (m := re.match(r'declare .*@("?[\w.$]+"?)\(', p)):
             if f"@{m.group(1)}(" not in called:
                 continue
-        parts.append(p)
+        if p and not (isinstance(p, str) and p.startswith(";")):
+            parts.append(p)
     module.parts = parts
     return str(module)

@@ -125,13 +125,16 @@ class Metadata:
         return Loc(self.file_of(number), int(m.group(1)) if m else 0)
 
     def loc(self, number: int, outermost: bool = False) -> Loc | None:
-        """Where a DILocation points; `outermost` follows inlinedAt to the end."""
+        """Where a DILocation points; `outermost`: the user's line that all of it was inlined into."""
         m = _LOC.search(self.nodes.get(number, ""))
         if not m:
             return None
+        here = Loc(self.file_of(int(m.group(2))), int(m.group(1)))
         if outermost and m.group(3):
-            return self.loc(int(m.group(3)), True)
-        return Loc(self.file_of(int(m.group(2))), int(m.group(1)))
+            around = self.loc(int(m.group(3)), True)
+            if around is not None and not around.file.startswith("<"):
+                return around
+        return here
 
     def loc_of(self, line: str, outermost: bool = False) -> Loc | None:
         """Where an instruction line stands."""

@@ -17,8 +17,8 @@ from hlsc.errors import HlscError
 
 __all__ = ["CLEAN", "INLINE", "UNROLL", "link", "run_passes"]
 
-INLINE = ("always_inliner", "global_dead_code_eliminate", "sroa")
-"""Every function that is called goes into its process."""
+INLINE = ("always_inliner", "sroa", "always_inliner", "global_dead_code_eliminate", "sroa")
+"""Every function that is called goes into its process; twice, for calls through pointers."""
 
 UNROLL = ("sccp", "loop_unroll", "sccp")
 """Repeated until no loop that must unroll is left.  simplify_cfg before it would merge two exits of a

@@ -25,6 +25,7 @@ __all__ = ["Marker", "Rewriter", "dimensions", "protect", "read_marker", "top_pa
 
 # One line, so that the line markers of the source behind it stay right.
 MARKERS = (
+    '# 1 "<hlsc>"\n'
     "namespace hlsc_mark { template <int I, long long... V> struct m { "
     "static void here(); "
     "template <class T> static void object(const volatile void*); "

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from hlsc.errors import SourceError
 from hlsc.frontend import passes
+from hlsc.frontend.arrays import rename_allocas
 from hlsc.frontend.intrinsics import read_intrinsic, stream_declarations
 from hlsc.frontend.llvmtext import (
     NAME,
@@ -78,6 +79,7 @@ def analyse(module: ModuleText, process_names: set[str], top: str, top_loc: Loc 
     text = _reduced(module, process_names)
     work = ModuleText(passes.run_passes(text, passes.INLINE))
     entry = work.function(ENTRY)
+    rename_allocas(entry)
     for loop in natural_loops(entry).values():
         set_loop_metadata(work, entry, loop, 0, 0, True)
     work = ModuleText(passes.run_passes(str(work), _PASSES))
@@ -205,10 +207,7 @@ def wrapper(
     for value, text in region.ports.items():
         names[value] = "%p." + ports[int(text.split()[1])]
     for value, (base, at) in region.pointers.items():
-        single = region.arrays[base] == 1
-        if single or _takes_one(own, value):
-            names[value] = f"%s.{base[1:]}.{at}"
-        elif value != base:
+        if region.arrays[base] == 1 or value != base or _takes_one(own, value):
             names[value] = f"%s.{base[1:]}.{at}"
     for n, w, arg in scalars:
         for line in region.lines:

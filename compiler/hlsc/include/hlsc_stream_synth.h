@@ -284,9 +284,9 @@ class stream {
   unsigned char handle_;
 
  public:
-  HLSC_INLINE stream() { hlsc_pack::declare<T, DEPTH>(this, hlsc_pack::fields_of<T>()); }
+  HLSC_INLINE stream() { hlsc_pack::declare<T, DEPTH>(this, decltype(hlsc_pack::fields_of<T>())()); }
   HLSC_INLINE explicit stream(const char*) {
-    hlsc_pack::declare<T, DEPTH>(this, hlsc_pack::fields_of<T>());
+    hlsc_pack::declare<T, DEPTH>(this, decltype(hlsc_pack::fields_of<T>())());
   }
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
@@ -377,7 +377,7 @@ struct value<I, T&> {
 template <int I, class T, int D>
 struct value<I, hls::stream<T, D>&> {
   HLSC_INLINE hls::stream<T, D>& get() {
-    return *(hls::stream<T, D>*)hlsc_pack::port<I, T, D>(hlsc_pack::fields_of<T>());
+    return *(hls::stream<T, D>*)hlsc_pack::port<I, T, D>(decltype(hlsc_pack::fields_of<T>())());
   }
 };
 template <int I, class T, int D>
@@ -392,16 +392,16 @@ HLSC_INLINE void finish(const R& r) {
   *output<-1, R>() = r;
 }
 
-template <class F, class... A>
+// F is a template argument, so that the call is direct and can be inlined.
+template <class I, auto F, class R, class... A>
 struct call;
-template <int... I, class R, class... A>
-struct call<hlsc_pack::numbers<I...>, R, A...> {
-  template <class F>
-  HLSC_INLINE static void run(F* f) {
+template <int... I, auto F, class R, class... A>
+struct call<hlsc_pack::numbers<I...>, F, R, A...> {
+  HLSC_INLINE static void run() {
     if constexpr (__is_same(R, void)) {
-      f(value<I, A>().get()...);
+      F(value<I, A>().get()...);
     } else {
-      finish<R>(f(value<I, A>().get()...));
+      finish<R>(F(value<I, A>().get()...));
     }
   }
 };
@@ -413,10 +413,14 @@ template <int... I>
 struct indices<0, I...> {
   using type = hlsc_pack::numbers<I...>;
 };
-template <class R, class... A>
-HLSC_INLINE void run(R (*f)(A...)) {
-  call<typename indices<sizeof...(A)>::type, R, A...>::run(f);
-}
+template <auto F>
+struct top;
+template <class R, class... A, R (*F)(A...)>
+struct top<F> {
+  HLSC_INLINE static void run() {
+    call<typename indices<sizeof...(A)>::type, F, R, A...>::run();
+  }
+};
 
 }  // namespace hlsc_entry
 
