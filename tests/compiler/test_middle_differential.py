@@ -227,10 +227,12 @@ STREAM(72) STREAM(130)
 extern "C" void k(S x, S y, u32 n) {
   u<72> mem[10] = {};
   for (u32 i = 0; i < n; i++) {
-    u<72> v = read72(x);
+    u<72> v;
+    read_72(x, &v);
     u<72> o = mem[(unsigned)(v % 10)];
     mem[(unsigned)((v >> 9) % 10)] = v ^ (o >> 3);
-    write130(y, (u<130>)o * 3 + ((u<130>)v << 57));
+    u<130> w = (u<130>)o * 3 + ((u<130>)v << 57);
+    write_130(y, &w);
   }
 }""",
         (("x", "in", 72), ("y", "out", 130), ("n", "scalar", 32)),

@@ -401,13 +401,13 @@ class _Converter:
                 "pass arrays through streams",
             )
         parts = []
-        for plan, banks in self.env.memories.places(b, i.access, access_size(i), self.term, i.loc):
-            got: int | None = None
-            for cond, memory, address in reversed(banks):
-                word = b.add("load", plan.leaf.bits, (address,), ref=memory, name=i.name)
-                got = word if got is None or cond is None else b.select(cond, word, got)
-            assert got is not None
-            parts.append(got)
+        memories = self.env.memories
+        for plan, dims in memories.places(b, i.access, access_size(i), self.term, i.loc):
+
+            def load(memory: str, address: int, width: int = plan.leaf.bits) -> int:
+                return b.add("load", width, (address,), ref=memory, name=i.name)
+
+            parts.append(memories.word(b, plan, dims, load))
         return b.resize(b.concat(parts[::-1]), i.type.bits)
 
     def _store(self, i: Instr, x: str) -> None:
@@ -423,11 +423,12 @@ class _Converter:
             b.add("out", 0, (b.resize(data, port[1]),), ref=port[0], pred=pred)
             return
         at = 0
-        for plan, banks in self.env.memories.places(b, i.access, access_size(i), self.term, i.loc):
+        memories = self.env.memories
+        for plan, dims in memories.places(b, i.access, access_size(i), self.term, i.loc):
             have = max(0, min(plan.leaf.bits, i.type.bits - at))
             word = b.resize(b.extract(data, at, have), plan.leaf.bits)
             at += plan.leaf.bits
-            for cond, memory, address in banks:
+            for cond, memory, address in memories.combinations(b, plan, dims):
                 p = pred if cond is None else b.and_(pred, cond)
                 b.add("store", 0, (address, word), ref=memory, pred=p)
 

@@ -13,11 +13,13 @@ from hlsc.middle.addresses import resolve_addresses
 from hlsc.middle.cfg import Cfg
 from hlsc.middle.expand import expand_memory_calls
 from hlsc.middle.graph import Builder
+from hlsc.middle.hoist import hoist_invariants
 from hlsc.middle.ifconvert import Environment
 from hlsc.middle.llvmtext import parse_module
 from hlsc.middle.llvmtypes import Function, Instr, IntType, Module
 from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size
 from hlsc.middle.prepare import prepare
+from hlsc.middle.promote import promote_registers
 from hlsc.middle.regions import build_regions
 from hlsc.middle.simplify import simplify_process
 
@@ -55,8 +57,12 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
         program.loc,
     ).validate()
     show("regions", str(design))
-    design = replace(design, processes=tuple(simplify_process(p) for p in design.processes)).validate()
-    show("simplified", str(design))
+    for stage, change in (
+        ("simplified", lambda p: simplify_process(promote_registers(simplify_process(p)))),
+        ("hoisted", lambda p: simplify_process(hoist_invariants(p))),
+    ):
+        design = replace(design, processes=tuple(change(p) for p in design.processes)).validate()
+        show(stage, str(design))
     return design
 
 

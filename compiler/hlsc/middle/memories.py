@@ -71,6 +71,16 @@ class Split:
         return -(-self.extent // self.factor)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """One dimension of an access: the banks possible, the node that tells which (None: only one is
+    possible) and the index inside the bank."""
+
+    banks: tuple[int, ...]
+    which: int | None
+    inside: int
+
+
 @dataclass
 class Plan:
     """One leaf of one array, and the banks that it became."""
@@ -323,22 +333,62 @@ class MemoryMap:
 
     def places(
         self, b: Builder, a: Access, size: int, value: Callable[[Term], int], loc: Loc | None
-    ) -> list[tuple[Plan, list[tuple[int | None, str, int]]]]:
-        """Per leaf covered: its plan and, per bank possible, (condition or None, memory, address)."""
+    ) -> list[tuple[Plan, list[Choice]]]:
+        """Per leaf covered: its plan and, per dimension, the banks possible."""
         out = []
         for leaf, index in self.locate(a, size, loc):
             p = self.plans[a.array, leaf.path]
-            out.append((p, self._place(b, p, index, value, loc)))
+            out.append((p, self._choices(b, p, index, value)))
         return out
 
-    def _place(
+    def combinations(
+        self, b: Builder, p: Plan, dims: list[Choice]
+    ) -> list[tuple[int | None, str, int]]:
+        """Every bank possible: (condition or None, memory, address)."""
+        out: list[tuple[int | None, str, int]] = []
+        for combo in product(*(d.banks for d in dims)):
+            conds = [
+                b.binary("eq", d.which, b.const(k, b.width(d.which)))
+                for k, d in zip(combo, dims, strict=True)
+                if d.which is not None
+            ]
+            out.append(
+                (b.all_(conds) if conds else None, self.bank(p, combo), self.address(b, p, dims))
+            )
+        return out
+
+    def address(self, b: Builder, p: Plan, dims: list[Choice]) -> int:
+        """The address inside a bank: the dimensions' inner indices, row by row."""
+        aw = max(1, (p.depth - 1).bit_length())
+        address = b.const(0, aw)
+        for d, s in zip(dims, p.splits, strict=True):
+            address = b.binary("add", b.binary("mul", address, b.const(s.inner, aw)), d.inside)
+        return address
+
+    def word(
+        self,
+        b: Builder,
+        p: Plan,
+        dims: list[Choice],
+        load: Callable[[str, int], int],
+        done: tuple[int, ...] = (),
+    ) -> int:
+        """The value loaded: banks not known at compile time are chosen by the bits of the index."""
+        if len(done) == len(dims):
+            return load(self.bank(p, done), self.address(b, p, dims))
+        d = dims[len(done)]
+        words = {k: self.word(b, p, dims, load, (*done, k)) for k in d.banks}
+        if d.which is None:
+            return words[d.banks[0]]
+        return _mux(b, d.which, b.width(d.which) - 1, 0, words)
+
+    def _choices(
         self,
         b: Builder,
         p: Plan,
         index: tuple[Index, ...],
         value: Callable[[Term], int],
-        loc: Loc | None,
-    ) -> list[tuple[int | None, str, int]]:
+    ) -> list[Choice]:
         aw = max(1, (p.depth - 1).bit_length())
 
         def total(i: Index, bits: int) -> int:
@@ -349,30 +399,24 @@ class MemoryMap:
                 t = b.binary("add", t, b.binary("mul", x, b.const(term.coef, bits)))
             return t
 
-        # Per dimension: the banks possible as (bank, condition or None), and the index inside.
-        choices: list[list[tuple[int, int | None, int]]] = []
+        choices: list[Choice] = []
         for i, s in zip(index, p.splits, strict=True):
             if s.kind == "none":
-                choices.append([(0, None, total(i, aw))])
+                choices.append(Choice((0,), None, total(i, aw)))
                 continue
             if not i.terms:
-                if not 0 <= i.const < s.extent:
-                    raise SourceError(
-                        f"the index {i.const} of {p.name} must be below {s.extent}",
-                        loc,
-                        "correct the index",
-                    )
-                inner, which = divmod(i.const, s.factor)
+                const = i.const % s.extent  # one outside can only stand under a false condition
+                inner, which = divmod(const, s.factor)
                 if s.kind == "block":
-                    which, inner = divmod(i.const, s.inner)
-                choices.append([(which, None, b.const(inner, aw))])
+                    which, inner = divmod(const, s.inner)
+                choices.append(Choice((which,), None, b.const(inner, aw)))
                 continue
             if s.kind == "cyclic" and all(t.coef % s.factor == 0 for t in i.terms):
                 inside = Index(
                     i.const // s.factor,
                     tuple(Term(t.coef // s.factor, t.value, t.bits, t.sign) for t in i.terms),
                 )
-                choices.append([(i.const % s.factor, None, total(inside, aw))])
+                choices.append(Choice((i.const % s.factor,), None, total(inside, aw)))
                 continue
             bits = max(1, (s.extent - 1).bit_length())
             whole = total(i, bits)
@@ -388,22 +432,9 @@ class MemoryMap:
             inside_node = b.resize(inside_node, aw)
             count = s.extent if s.kind == "complete" else s.factor
             residues = self._residues(i, count if s.kind == "cyclic" else 0)
-            choices.append(
-                [
-                    (k, b.binary("eq", which_node, b.const(k, bits)), inside_node)
-                    for k in range(count)
-                    if residues is None or k in residues
-                ]
-            )
-        out: list[tuple[int | None, str, int]] = []
-        for combo in product(*choices):
-            conds = [c for _, c, _ in combo if c is not None]
-            address = b.const(0, aw)
-            for (_, _, inner), s in zip(combo, p.splits, strict=True):
-                address = b.binary("add", b.binary("mul", address, b.const(s.inner, aw)), inner)
-            name = self.bank(p, tuple(k for k, _, _ in combo))
-            out.append((b.all_(conds) if conds else None, name, address))
-        return out
+            banks = tuple(k for k in range(count) if residues is None or k in residues)
+            choices.append(Choice(banks, which_node if len(banks) > 1 else None, inside_node))
+        return choices
 
     def _residues(self, i: Index, modulus: int) -> set[int] | None:
         """The residues that a sum can take when its coefficients share a factor with the modulus."""
@@ -416,6 +447,18 @@ class MemoryMap:
                 while modulus % step:
                     step -= 1
         return {r for r in range(modulus) if (r - i.const) % step == 0} if step > 1 else None
+
+
+def _mux(b: Builder, which: int, bit: int, base: int, words: dict[int, int]) -> int:
+    """words[which] as a tree of selects; `words` all have the bits above `bit` of `base`."""
+    if len(words) == 1:
+        return next(iter(words.values()))
+    low = {k: v for k, v in words.items() if not k >> bit & 1}
+    high = {k: v for k, v in words.items() if k >> bit & 1}
+    if not low or not high:
+        return _mux(b, which, bit - 1, base, words)
+    one = _mux(b, which, bit - 1, base | 1 << bit, high)
+    return b.select(b.extract(which, bit, 1), one, _mux(b, which, bit - 1, base, low))
 
 
 class _Banks(dict[str, list[str]]):
