@@ -9,7 +9,7 @@ from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge, RisingEdge, SimTimeoutError, with_timeout
+from cocotb.triggers import Event, FallingEdge, First, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 from cocotbext.axi.axil_channels import AxiLiteAWTransaction, AxiLiteWTransaction
 from cocotbext.axi.constants import AxiResp
@@ -20,6 +20,9 @@ from bench.runner import PAUSES, pauses
 
 CTRL, GIER, IER, ISR = 0x0, 0x4, 0x8, 0xC
 START, DONE, IDLE, READY, RESTART, INTERRUPT = 1, 2, 4, 8, 0x80, 0x200
+
+HANG = 400
+"""Cycles without the end of an access after which the bus is taken to hang."""
 
 
 class Bench:
@@ -33,6 +36,8 @@ class Bench:
         self.runs = 0
         self.order = {"address first": 0, "data first": 0, "together": 0}
         self.violation = ""
+        self.accesses = 0
+        self.hung = Event()
         self.length = 5
         self.results: list[tuple[int, int]] = []
         self.pin("ap_idle").value = 1
@@ -70,6 +75,7 @@ class Bench:
     async def write(self, offset: int, value: int, size: int = 4) -> None:
         data = value.to_bytes(size, "little")
         response = await self.master.write(offset, data)
+        self.accesses += 1
         assert response.resp == AxiResp.OKAY, f"write of 0x{offset:x} must answer OKAY"
 
     async def write_word(self, offset: int, value: int, strobes: int) -> None:
@@ -78,10 +84,12 @@ class Bench:
         await channels.aw_channel.send(AxiLiteAWTransaction(awaddr=offset, awprot=0))
         await channels.w_channel.send(AxiLiteWTransaction(wdata=value, wstrb=strobes))
         response = await channels.b_channel.recv()
+        self.accesses += 1
         assert int(response.bresp) == AxiResp.OKAY, f"write of 0x{offset:x} must answer OKAY"
 
     async def read(self, offset: int, size: int = 4) -> int:
         response = await self.master.read(offset, size)
+        self.accesses += 1
         assert response.resp == AxiResp.OKAY, f"read of 0x{offset:x} must answer OKAY"
         return int.from_bytes(response.data, "little")
 
@@ -90,12 +98,17 @@ class Bench:
         assert got == value, f"0x{offset:02x} must be 0x{value:x} ({why}), not 0x{got:x}"
 
     async def watch(self) -> None:
-        """Handshake rules: what is valid stays and does not move until it is taken."""
+        """Handshake rules: what is valid stays and does not move until it is taken, and that soon."""
+        accesses, quiet = 0, 0
         names = ("BVALID", "BREADY", "RVALID", "RREADY", "RDATA")
         before: dict[str, int] = dict.fromkeys(names, 0)
         ahead = 0  # address handshakes less data handshakes
         while True:
             await FallingEdge(self.dut.clk)
+            quiet = quiet + 1 if accesses == self.accesses else 0
+            accesses = self.accesses
+            if quiet > HANG:
+                self.hung.set()
             now = {n: int(self.pin(n).value) for n in names}
             for channel in "BR":
                 held = before[f"{channel}VALID"] and not before[f"{channel}READY"]
@@ -298,30 +311,47 @@ async def check_reset(b: Bench) -> None:
     await b.expect(b.at["word"], 0, "the half write is gone")
 
 
-async def scenario(dut: Any, name: str) -> Bench:
+async def scenario(b: Bench) -> None:
+    await check_storage(b, "random", 30)
+    b.stall("none")
+    await check_control(b)
+    await check_polling(b)
+    await check_interrupt(b)
+    await check_restart(b)
+    for kind in PAUSES:
+        await check_storage(b, kind, 30)
+    b.stall("none")
+    await check_reset(b)
+    assert not b.violation, b.violation
+
+
+async def run(dut: Any, name: str) -> tuple[Bench, str]:
+    """The bench after the scenario, and what was wrong ("" if nothing was)."""
     b = Bench(dut, name, random.Random(random.random()))
     await b.start()
-    try:
-        await check_storage(b, "random", 30)
-        b.stall("none")
-        await check_control(b)
-        await check_polling(b)
-        await check_interrupt(b)
-        await check_restart(b)
-        for kind in PAUSES:
-            await check_storage(b, kind, 30)
-        b.stall("none")
-        await check_reset(b)
-        assert not b.violation, b.violation
-    finally:
-        b.stop()
-    return b
+    failure = ""
+
+    async def judged() -> None:
+        nonlocal failure
+        try:
+            await scenario(b)
+        except AssertionError as error:
+            failure = str(error).partition("\nassert ")[0]
+
+    task = cocotb.start_soon(judged())
+    await First(task, b.hung.wait())
+    if not task.done():
+        task.cancel()
+        failure = f"the bus must answer within {HANG} cycles"
+    b.stop()
+    return b, failure
 
 
 @cocotb.test(timeout_time=400, timeout_unit="us")
 async def register_file(dut: Any) -> None:
     Clock(dut.clk, 10, "ns").start()
-    b = await scenario(dut, GOOD)
+    b, failure = await run(dut, GOOD)
+    assert not failure, failure
     dut._log.info("write order: %s", b.order)
     assert all(b.order.values()), f"every order of AW and W must occur, not {b.order}"
 
@@ -332,10 +362,8 @@ async def mutants(dut: Any) -> None:
     Clock(dut.clk, 10, "ns").start()
     missed = []
     for name in MUTANTS:
-        try:
-            await with_timeout(cocotb.start_soon(scenario(dut, name)), 60, "us")
-        except (AssertionError, SimTimeoutError) as error:
-            dut._log.info("%s: %s", name, str(error).partition("\n")[0] or "hangs")
-        else:
+        _, failure = await run(dut, name)
+        dut._log.info("%s: %s", name, failure)
+        if not failure:
             missed.append(name)
     assert not missed, f"mutants must be caught, not {', '.join(missed)}"
