@@ -87,7 +87,7 @@ def test_int8_with_json(files: Files, level: str, capsys: pytest.CaptureFixture[
         assert done["algorithm"] == "gemm_systolic" and done["lowering"] == "im2col"
         assert done["bytes_in"] >= files.w.nbytes and done["bytes_out"] >= got.nbytes
     else:
-        assert done["algorithm"] == "direct" and done["bytes_in"] == done["bytes_out"] == 0
+        assert done["algorithm"] == "im2col" and done["bytes_in"] == done["bytes_out"] == 0
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -265,6 +265,10 @@ BAD: dict[str, tuple[Callable[[Files], list[str]], str]] = {
     "output a folder": (directory_as_output, "must be a file, not a directory"),
     "output a device": (a_device, "must be an ordinary file"),
     "lowering": (options("--on", "csim", "--kernel", "gemm", "--lowering", "pack"), "not pack"),
+    "lowering of winograd": (
+        options("--kernel", "winograd", "--lowering", "mec"),
+        "must be one of auto",
+    ),
     "winograd 3x2": (options("--kernel", "winograd"), "3"),
     **{
         f"{name} unbuilt": (options("--kernel", name, "--on", "csim"), "not there yet")

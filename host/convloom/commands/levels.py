@@ -46,16 +46,6 @@ class Level:
     slow: bool = False
 
 
-def _finish(job: Job, spec: KernelSpec, run: Any, started: float) -> LevelRun:
-    """Check the status register and read the output; `run` is what hlsc's simulators return."""
-    seconds = time.perf_counter() - started
-    status = int(run.scalars["status"])
-    if status:
-        raise LevelError(f"{spec.name} stopped with {spec.explain_status(status)}")
-    cycles = getattr(run, "cycles", None)
-    return LevelRun(np.asarray(job.result(run.streams["out"])), seconds, cycles)
-
-
 @lru_cache
 def _csim_kernel(name: str, config: str) -> Any:
     from hlsc.csim import Kernel
@@ -64,21 +54,35 @@ def _csim_kernel(name: str, config: str) -> Any:
     return Kernel(spec.sources, spec.top, include_dirs=spec.include_dirs, defines=spec.defines(config))
 
 
-def _csim(job: Job, spec: KernelSpec, config: str) -> LevelRun:
-    try:
-        from hlsc.errors import HlscError
-    except ImportError as error:
-        raise LevelError(f"csim needs the compiler: pip install 'convloom[flow]' ({error})") from None
-    try:
-        kernel = _csim_kernel(spec.name, config)  # compiled before the clock starts
-        started = time.perf_counter()
-        return _finish(job, spec, kernel.run(job.streams, job.registers), started)
-    except HlscError as error:
-        raise LevelError(str(error)) from error
+def _simulated(load: Callable[[str, str], Any]) -> Callable[[Job, KernelSpec, str], LevelRun]:
+    """A level over one of hlsc's simulators; `load(kernel, config)` gives what has its `run`."""
+
+    def run(job: Job, spec: KernelSpec, config: str) -> LevelRun:
+        try:
+            from hlsc.errors import HlscError
+        except ImportError as error:
+            raise LevelError(f"simulation needs pip install 'convloom[flow]' ({error})") from None
+        try:
+            kernel = load(spec.name, config)  # compiled before the clock starts
+            started = time.perf_counter()
+            done = kernel.run(job.streams, job.registers)
+        except HlscError as error:
+            raise LevelError(str(error)) from error
+        seconds = time.perf_counter() - started
+        if status := int(done.scalars["status"]):
+            raise LevelError(f"{spec.name} stopped with {spec.explain_status(status)}")
+        y = np.asarray(job.result(done.streams["out"]))
+        return LevelRun(y, seconds, getattr(done, "cycles", None))
+
+    return run
 
 
 LEVELS: dict[str, Level] = {
     level.name: level
-    for level in (Level("csim", "the kernel's C++, compiled and called on this machine", _csim),)
+    for level in (
+        Level(
+            "csim", "the kernel's C++, compiled and called on this machine", _simulated(_csim_kernel)
+        ),
+    )
 }
 """By name, in the order in which they come closer to hardware."""

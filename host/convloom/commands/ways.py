@@ -27,17 +27,23 @@ REFERENCE = "reference"
 KERNELS = {"gemm": "gemm_systolic", "linebuffer": "conv_linebuffer", "winograd": "conv_winograd"}
 """Kernel names of the command line, best known first, and the folders of the kernels."""
 
-# What a kernel or lowering computes in numpy: (kernel, lowering) of the command line, first match wins.
-_ALGORITHM_OF = (
-    ("linebuffer", "*", "direct"),
-    ("winograd", "*", "winograd_f4"),
-    ("*", "im2col", "im2col"),
-    ("*", "mec", "mec"),
-    ("*", "indirect", "indirect"),
-    ("*", "pack", "spatial_pack"),
-    ("gemm", "auto", "im2col"),
-    ("auto", "auto", "direct"),
-)
+# What a kernel and lowering of the command line compute in numpy; im2col is fast and does every layer.
+_ALGORITHM_OF = {
+    ("auto", "auto"): "im2col",
+    ("gemm", "auto"): "im2col",
+    ("linebuffer", "auto"): "direct",
+    ("winograd", "auto"): "winograd_f4",
+    **{
+        (kernel, lowering): algorithm
+        for kernel in ("auto", "gemm")
+        for lowering, algorithm in (
+            ("im2col", "im2col"),
+            ("mec", "mec"),
+            ("indirect", "indirect"),
+            ("pack", "spatial_pack"),
+        )
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -99,10 +105,12 @@ def ways(layer: ConvLayer, level: str, config: str) -> tuple[list[Way], dict[str
 def choose(layer: ConvLayer, level: str, kernel: str, lowering: str, config: str) -> Way:
     """The way that the words of the command line mean; UnsupportedError says what there is instead."""
     if level == REFERENCE:
-        for k, low, algorithm in _ALGORITHM_OF:
-            if k in ("*", kernel) and low in ("*", lowering):
-                return Way(level, "numpy", algorithm)
-        raise AssertionError(f"no algorithm for {kernel} {lowering}")
+        if (kernel, lowering) not in _ALGORITHM_OF:
+            there = ", ".join(low for k, low in _ALGORITHM_OF if k == kernel)
+            raise UnsupportedError(
+                f"lowering on kernel {kernel} must be one of {there}, not {lowering}"
+            )
+        return Way(level, "numpy", _ALGORITHM_OF[kernel, lowering])
     built = {short for short, name in KERNELS.items() if name in kernel_names()}
     if kernel != "auto" and kernel not in built:
         raise UnsupportedError(
