@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Delays and latencies of operations on Xilinx 7 series, speed grade -1 (xc7z020clg400-1).
+
+**Estimated, not measured.**  Every figure in `XC7_1` is put together from public data-sheet values of
+the fabric (LUT6 0.124 ns, CARRY4 0.114 ns per 4 bits, carry entry about 0.5 ns, DSP48E1 A to M setup
+2.7 ns, M to fabric 1.9 ns, RAMB18 clock to output 2.45 ns) and a typical route of 0.5 ns per net; none
+was read from a timing report.  A measured table replaces it as another `Table` value: it must give the
+same fields, and nothing else in hlsc holds a delay.
+
+Times are in nanoseconds.  A path may take `Timing.budget` from one register to the next: the clock
+period less the uncertainty (12.5 %, as Vitis HLS assumes) and the register's own clock-to-output and
+set-up times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hlsc.ir import Memory, Node
+
+__all__ = ["TABLES", "XC7_1", "Cost", "Table", "Timing", "has_ports", "memory_style", "multiplier_dsps"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Delays of one device family and speed grade, in ns, each with its share of routing."""
+
+    name: str
+    measured: bool
+    register: float  # clock to output plus set-up
+    gate: float  # and, or, xor: several share a LUT
+    select: float
+    add: float
+    add_bit: float
+    compare: float
+    compare_bit: float
+    equal: float
+    equal_bit: float
+    shift_level: float  # per address bit of a barrel shifter
+    dsp_in: float  # operand to the product register
+    dsp_out: float  # product register to fabric
+    dsp_sum: float  # product register through the adder to the accumulator register
+    ram_in: float  # address or data set-up of a block RAM
+    ram_out: float
+    lutram: float  # up to 64 words
+    lutram_level: float  # per doubling beyond
+    stream_in: float  # valid and data of a FIFO or slice
+    stream_out: float
+    control: float  # exit condition to the issue logic
+
+
+XC7_1 = Table(
+    name="xc7-1",
+    measured=False,
+    register=0.6,
+    gate=0.45,
+    select=0.55,
+    add=1.15,
+    add_bit=0.029,
+    compare=1.1,
+    compare_bit=0.016,
+    equal=0.8,
+    equal_bit=0.02,
+    shift_level=0.4,
+    dsp_in=2.7,
+    dsp_out=1.9,
+    dsp_sum=1.7,
+    ram_in=0.7,
+    ram_out=2.9,
+    lutram=1.0,
+    lutram_level=0.35,
+    stream_in=0.5,
+    stream_out=0.6,
+    control=0.7,
+)
+
+TABLES: dict[str, Table] = {"xc7": XC7_1}
+"""By the first letters of the part name."""
+
+UNCERTAINTY = 0.125
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the scheduler needs of one operation.
+
+    `latency` 0: combinational, `delay` from operands to result.  Else `delay` leads from the operands to
+    the operation's register in its first cycle, the result is there `latency` cycles later, after
+    `out_delay` of that cycle.
+    """
+
+    delay: float
+    latency: int = 0
+    out_delay: float = 0.0
+
+
+def memory_style(memory: Memory) -> str:
+    """register, lutram or bram: what `auto` comes to.  Small memories are LUTs, as in Vitis."""
+    if memory.style != "auto":
+        return memory.style
+    bits = memory.width * memory.depth
+    return "lutram" if memory.depth <= 64 or bits <= 1024 else "bram"
+
+
+def has_ports(memory: Memory) -> bool:
+    """Whether accesses share ports: not those of registers, nor of tables made of logic."""
+    style = memory_style(memory)
+    return style == "bram" or (style == "lutram" and memory.init is None)
+
+
+def multiplier_dsps(a: int, b: int) -> int:
+    """DSP48E1 that a signed a-bit by b-bit product takes; 0: it is small enough for LUTs."""
+    a, b = max(a, b), min(a, b)
+    if b <= 3:
+        return 0
+    if a <= 25 and b <= 18:
+        return 1
+    return -(-a // 24) * -(-b // 17) if b > 18 else -(-a // 24)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A delay table against a clock period of `clock_ns`."""
+
+    clock_ns: float
+    table: Table = XC7_1
+
+    @property
+    def budget(self) -> float:
+        return self.clock_ns * (1 - UNCERTAINTY) - self.table.register
+
+    def cost(
+        self,
+        n: Node,
+        *,
+        operand_width: int,
+        factor_widths: tuple[int, int] = (0, 0),
+        constant_operand: bool = False,
+        memory: Memory | None = None,
+        in_dsp: bool = False,
+    ) -> Cost:
+        """Cost of one node.
+
+        `operand_width`: bits of the operands before extension (comparisons, additions);
+        `factor_widths`: the same for both factors, as signed numbers; `in_dsp`: a sum or product that
+        belongs to a multiply-accumulate; `memory`: that of a load or store.
+        """
+        t = self.table
+        simple: dict[str, Callable[[], float]] = {
+            "and": lambda: t.gate,
+            "or": lambda: t.gate,
+            "xor": lambda: t.gate,
+            "select": lambda: t.select,
+            "add": lambda: t.dsp_sum if in_dsp else t.add + t.add_bit * min(n.width, operand_width + 1),
+            "sub": lambda: t.add + t.add_bit * min(n.width, operand_width + 1),
+            "eq": lambda: t.equal + t.equal_bit * operand_width,
+            "ne": lambda: t.equal + t.equal_bit * operand_width,
+            "store": lambda: t.ram_in,
+            "read": lambda: t.stream_in,
+            "empty": lambda: t.stream_in,
+            "write": lambda: t.stream_out,
+            "out": lambda: 0.0,
+        }
+        if n.op in simple:
+            return Cost(simple[n.op]())
+        if n.op in {"ult", "ule", "ugt", "uge", "slt", "sle", "sgt", "sge"}:
+            return Cost(t.compare + t.compare_bit * operand_width)
+        if n.op in {"shl", "lshr", "ashr"}:
+            if constant_operand:
+                return Cost(0.0)
+            return Cost(t.shift_level * max(1, (n.width - 1).bit_length()))
+        if n.op == "mul":
+            return self._multiply(n, factor_widths, in_dsp)
+        if n.op == "load":
+            assert memory is not None
+            style = memory_style(memory)
+            if style == "bram":
+                return Cost(t.ram_in, 1, t.ram_out)
+            levels = max(0, memory.address_width - 6)
+            return Cost(t.lutram + t.lutram_level * levels)
+        return Cost(0.0)  # leaves, casts, extract, concat: wires
+
+    def _multiply(self, n: Node, factors: tuple[int, int], in_dsp: bool) -> Cost:
+        t = self.table
+        dsps = multiplier_dsps(min(factors[0], n.width), min(factors[1], n.width))
+        if dsps == 0:  # a few rows of adders
+            rows = min(factors)
+            return Cost((t.add + t.add_bit * n.width) * max(1, rows - 1))
+        latency = 1 if dsps == 1 else 2 if dsps <= 4 else 3 if dsps <= 9 else 4
+        return Cost(t.dsp_in, latency, 0.0 if in_dsp else t.dsp_out)

@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scheduler: difference constraints, a linear program that wants few registers, a search for II.
+
+For one II every constraint of the problem is a difference of two cycles, so longest paths decide whether
+there is a schedule, and a positive cycle says why not.  The schedule itself is the optimum of
+
+    10000 * last cycle + 100000 * sum(cycle of reads and exit) + sum(width * lifetime)
+
+over these constraints, which OR-Tools' GLOP solves; the matrix is totally unimodular, so the optimum is
+integral.  Ports that several operations share at II > 1 are no difference constraints: a CP-SAT model
+(one worker, fixed seed) fixes their cycles first, large straight-line regions take them in order of time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ortools.linear_solver import pywraplp
+from ortools.sat.python import cp_model
+
+from hlsc.errors import HlscError
+from hlsc.ir import Loc
+from hlsc.schedule.problem import END, EXIT, ORIGIN, Problem
+
+__all__ = ["Limit", "Schedule", "ScheduleError", "asap", "random_schedule", "schedule"]
+
+MAX_II = 4096
+_CP_NODES = 1500
+
+
+class ScheduleError(HlscError):
+    """No schedule exists, whatever the initiation interval."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Why an initiation interval below the reached one is impossible."""
+
+    kind: str  # recurrence, port, exit
+    text: str
+    lines: tuple[Loc, ...] = ()
+
+    def __str__(self) -> str:
+        where = ", ".join(str(x) for x in self.lines)
+        return f"{self.kind}: {self.text}" + (f" ({where})" if where else "")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Cycle of every operation and pseudo-operation; `ii` None: iterations do not overlap.
+
+    `length` is the number of cycles of one iteration.
+    """
+
+    problem: Problem
+    ii: int | None
+    times: Mapping[int, int]
+    asked: int | None = None
+    limit: Limit | None = None
+
+    @property
+    def length(self) -> int:
+        return self.times[END] + 1
+
+    def __str__(self) -> str:
+        head = f"{self.problem.region.name}: ii {self.ii} length {self.length}"
+        lines = [head + (f" asked {self.asked}, {self.limit}" if self.limit else "")]
+        by_time: dict[int, list[int]] = {}
+        for i in self.problem.operations:
+            by_time.setdefault(self.times[i], []).append(i)
+        names = {ORIGIN: "origin", EXIT: "exit", END: "end"}
+        names |= {i: f"live {v}" for v, i in self.problem.live.items()}
+        by_id = self.problem.region.by_id()
+        for t in sorted(by_time):
+            lines.append(f"  cycle {t}")
+            lines += [f"    {by_id[i] if i in by_id else names[i]}" for i in by_time[t] if i != ORIGIN]
+        return "\n".join(lines)
+
+
+def schedule(problem: Problem) -> Schedule:
+    """The schedule with the smallest initiation interval that is at least the asked one."""
+    region = problem.region
+    if not problem.overlap:
+        times = _solve(problem, None)
+        if times is None:
+            limit = _explain(problem, None)
+            raise ScheduleError(f"{region.loc or region.name}: {region.name} has no schedule: {limit}")
+        return Schedule(problem, None, times)
+    asked = region.ii or 1
+    ii, limit = asked, None
+    while ii <= MAX_II:
+        times = _solve(problem, ii)
+        if times is not None:
+            return Schedule(problem, ii, times, region.ii, limit)
+        limit = _explain(problem, ii)
+        ii = max(ii + 1, _port_bound(problem))
+    raise ScheduleError(f"{region.loc or region.name}: {region.name} has no schedule: {limit}")
+
+
+# --------------------------------------------------------------------------- longest paths
+
+
+def _weights(problem: Problem, ii: int | None) -> dict[tuple[int, int], int]:
+    """Least t[dst] - t[src] per pair."""
+    weights: dict[tuple[int, int], int] = {}
+    for c in problem.constraints:
+        key, w = (c.src, c.dst), c.latency - (ii or 0) * c.distance
+        if weights.get(key, w - 1) < w:
+            weights[key] = w
+    return weights
+
+
+def _longest(
+    problem: Problem, weights: Mapping[tuple[int, int], int]
+) -> tuple[dict[int, int], list[int] | None]:
+    """Earliest cycles, or the operations of a positive cycle."""
+    order = [ORIGIN, *(i for i in problem.operations if i != ORIGIN)]
+    out: dict[int, list[tuple[int, int]]] = {i: [] for i in order}
+    for (src, dst), w in weights.items():
+        out[src].append((dst, w))
+    times = dict.fromkeys(order, 0)
+    parent: dict[int, int] = {}
+    changed, rounds = True, 0
+    while changed:
+        changed, rounds = False, rounds + 1
+        for u in order:
+            t = times[u]
+            for v, w in out[u]:
+                if t + w > times[v]:
+                    times[v] = t + w
+                    parent[v] = u
+                    changed = True
+        if changed and (rounds > 2 or times[ORIGIN] > 0):
+            cycle = _parent_cycle(parent)
+            if cycle is not None:
+                return times, cycle
+    return times, None
+
+
+def _parent_cycle(parent: Mapping[int, int]) -> list[int] | None:
+    state: dict[int, int] = {}
+    for k, start in enumerate(parent, 1):
+        path, u = [], start
+        while u in parent and u not in state:
+            state[u] = k
+            path.append(u)
+            u = parent[u]
+        if state.get(u) == k and u in path:
+            return path[path.index(u) :][::-1]
+    return None
+
+
+def asap(problem: Problem, ii: int | None) -> dict[int, int] | None:
+    """Earliest cycle of every operation without regard to ports; None: impossible at this II."""
+    times, cycle = _longest(problem, _weights(problem, ii))
+    return None if cycle else times
+
+
+# -------------------------------------------------------------------------------- solving
+
+
+def _solve(problem: Problem, ii: int | None) -> dict[int, int] | None:
+    weights = _weights(problem, ii)
+    early, cycle = _longest(problem, weights)
+    if cycle is not None:
+        return None
+    fixed: dict[int, int] = {}
+    if problem.ports and ii == 1:
+        for _, group in problem.ports:
+            for k, a in enumerate(group):
+                for b in group[k + 1 :]:
+                    if (a, b) not in problem.exclusive:
+                        return None
+                    weights[(a, b)] = max(0, weights.get((a, b), 0))
+                    weights[(b, a)] = max(0, weights.get((b, a), 0))
+    elif problem.ports and (ii is not None or len(problem.operations) <= _CP_NODES // 5):
+        if ii is not None and _port_bound(problem) > ii:
+            return None
+        placed = _place_ports(problem, ii, weights, early)
+        if placed is None:
+            return None
+        fixed = placed
+    elif problem.ports:
+        times = _optimise(problem, weights, {})
+        assert times is not None
+        place = {i: k for k, i in enumerate(problem.operations)}
+        for _, group in problem.ports:
+            row = sorted(group, key=lambda i: (times[i], place[i]))
+            for a, b in zip(row, row[1:], strict=False):
+                weights[(a, b)] = max(1, weights.get((a, b), 1))
+    if _longest(problem, weights)[1] is not None:
+        return None
+    return _optimise(problem, weights, fixed)
+
+
+def _optimise(
+    problem: Problem,
+    weights: Mapping[tuple[int, int], int],
+    fixed: Mapping[int, int],
+) -> dict[int, int] | None:
+    solver = pywraplp.Solver.CreateSolver("GLOP")
+    solver.SuppressOutput()
+    top = float(sum(max(0, w) for w in weights.values()) + sum(fixed.values()) + 1)
+    t = {}
+    for i in problem.operations:
+        low, high = (0.0, 0.0) if i == ORIGIN else (0.0, top)
+        if i in fixed:
+            low = high = float(fixed[i])
+        t[i] = solver.NumVar(low, high, "")
+    for (src, dst), w in weights.items():
+        if src == ORIGIN and w <= 0:
+            continue
+        row = solver.Constraint(float(w), solver.infinity())
+        row.SetCoefficient(t[dst], 1.0)
+        row.SetCoefficient(t[src], -1.0)
+    goal = solver.Objective()
+    cost = dict.fromkeys(problem.operations, 0.0)
+    cost[END] += 10_000.0
+    for i in problem.early:
+        cost[i] += 100_000.0
+    distance = {(c.src, c.dst) for c in problem.constraints if c.why == "phi"}
+    for v in problem.values:
+        users = [u for u in v.users if u in t]
+        life = solver.NumVar(0.0, top, "")
+        goal.SetCoefficient(life, float(max(1, v.width)))
+        is_phi = any((v.src, u) in distance for u in users)
+        offset = 0 if is_phi else v.latency
+        for u in users:
+            row = solver.Constraint(-float(offset), solver.infinity())  # life >= t_u - t_src - latency
+            row.SetCoefficient(life, 1.0)
+            row.SetCoefficient(t[u], -1.0)
+            row.SetCoefficient(t[v.src], 1.0)
+    for i, c in cost.items():
+        # A little for every cycle, so that nothing is left to chance.
+        goal.SetCoefficient(t[i], c + 0.01)
+    goal.SetMinimization()
+    if solver.Solve() != pywraplp.Solver.OPTIMAL:
+        return None
+    return {i: round(x.solution_value()) for i, x in t.items()}
+
+
+def _port_bound(problem: Problem) -> int:
+    """Least II that the ports allow; operations with exclusive predicates count once."""
+    bound = 1
+    for _, group in problem.ports:
+        clique: list[int] = []
+        for i in group:
+            if all((j, i) not in problem.exclusive and (i, j) not in problem.exclusive for j in clique):
+                clique.append(i)
+        bound = max(bound, len(clique))
+    return bound
+
+
+def _place_ports(
+    problem: Problem,
+    ii: int | None,
+    weights: Mapping[tuple[int, int], int],
+    early: Mapping[int, int],
+) -> dict[int, int] | None:
+    """Cycles of the operations that share ports, by CP-SAT; None: impossible (or not found)."""
+    model = cp_model.CpModel()
+    slack = max((len(g) for _, g in problem.ports), default=0) + 2 * (ii or 0) + 2
+    top = max(early.values()) + slack
+    t = {}
+    for i in problem.operations:
+        t[i] = model.NewIntVar(0, 0 if i == ORIGIN else top, f"t{i}")
+    for (src, dst), w in weights.items():
+        model.Add(t[dst] - t[src] >= w)
+    for _, group in problem.ports:
+        slots = {}
+        if ii is not None:
+            for i in group:
+                slots[i] = model.NewIntVar(0, ii - 1, f"s{i}")
+                model.AddModuloEquality(slots[i], t[i], ii)
+        for k, a in enumerate(group):
+            for b in group[k + 1 :]:
+                where = slots if ii is not None else t
+                if (a, b) in problem.exclusive:
+                    same = model.NewBoolVar(f"e{a}_{b}")
+                    model.Add(t[a] == t[b]).OnlyEnforceIf(same)
+                    model.Add(where[a] != where[b]).OnlyEnforceIf(same.Not())
+                else:
+                    model.Add(where[a] != where[b])
+    members = sorted({i for _, g in problem.ports for i in g})
+    model.Minimize(
+        1000 * t[END] + 10_000 * sum(t[i] for i in sorted(problem.early)) + sum(t[i] for i in members)
+    )
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = 1
+    solver.parameters.max_deterministic_time = 10.0
+    if solver.Solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return None
+    return {i: solver.Value(t[i]) for i in members}
+
+
+# ---------------------------------------------------------------------------------- reasons
+
+
+def _explain(problem: Problem, ii: int | None) -> Limit:
+    """Why this II is impossible: a recurrence, or a port with too many users."""
+    weights = _weights(problem, ii)
+    _, cycle = _longest(problem, weights)
+    by_id = problem.region.by_id()
+    if cycle is not None:
+        pairs = set(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
+        whys = {c.why for c in problem.constraints if (c.src, c.dst) in pairs}
+        nodes = [by_id[i] for i in cycle if i in by_id]
+        lines = _lines([n.loc for n in nodes])
+        streams = sorted({n.ref for n in nodes if n.op in {"read", "write", "empty"} and n.ref})
+        memories = sorted({n.ref for n in nodes if n.op in {"load", "store"} and n.ref})
+        if EXIT in cycle:
+            return Limit("exit", "the loop's exit condition is not known before the next start", lines)
+        if "order" in whys and whys <= {"order"} and streams:
+            return Limit("port", f"stream {', '.join(streams)} is used more than once", lines)
+        names = list(dict.fromkeys(n.name or n.op for n in nodes))
+        through = f" through memory {', '.join(memories)}" if memories else ""
+        return Limit("recurrence", f"{' -> '.join(names)}{through}", lines)
+    worst = max(problem.ports, key=lambda p: len(p[1]), default=None)
+    if worst is None:
+        return Limit("recurrence", "no feasible order", ())
+    name, group = worst
+    lines = _lines([by_id[i].loc for i in group])
+    return Limit("port", f"{name} has {len(group)} users in one iteration", lines)
+
+
+def _lines(locs: Sequence[Loc | None]) -> tuple[Loc, ...]:
+    found = sorted({x for x in locs if x is not None}, key=lambda x: (x.file, x.line))
+    return tuple(found)
+
+
+# ------------------------------------------------------------------------------------ fuzz
+
+
+def random_schedule(problem: Problem, seed: int, extra: int = 3) -> Schedule:
+    """A legal schedule of no merit, to fuzz the back end: delays added at random while all fits."""
+    base = schedule(problem)
+    rng = random.Random(seed)
+    weights = _weights(problem, base.ii)
+    shared = {i for _, g in problem.ports for i in g}
+    order = [i for i in problem.operations if i not in {ORIGIN, *shared}]
+    for i in rng.sample(order, len(order)):
+        trial = dict(weights)
+        key = (ORIGIN, i)
+        late = base.times[i] + rng.randint(0, extra)
+        trial[key] = max(trial.get(key, 0), late)
+        for s in shared:
+            trial[(ORIGIN, s)] = max(trial.get((ORIGIN, s), 0), base.times[s])
+            trial[(s, ORIGIN)] = -base.times[s]
+        times, cycle = _longest(problem, trial)
+        if cycle is None and times[ORIGIN] == 0:
+            weights = trial
+    times, cycle = _longest(problem, weights)
+    assert cycle is None
+    return replace(base, times=times)
