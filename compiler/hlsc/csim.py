@@ -32,7 +32,8 @@ from hlsc.errors import HlscError
 
 __all__ = ["CsimError", "Kernel", "Parameter", "Run"]
 
-_HARNESS = Path(__file__).resolve().parent / "csim_harness.h"
+_HERE = Path(__file__).resolve().parent
+_HARNESS = (_HERE / "csim_harness.h", _HERE / "csim_bytes.h")
 _SANITIZERS = (
     "-fsanitize=address,undefined",
     "-fno-sanitize=vptr",
@@ -299,7 +300,7 @@ def _parameter_name(line: str, index: int) -> str:
 
 def _generate(source: Path, top: str) -> str:
     lines = ['#include "ap_int.h"', '#include "hls_stream.h"', '#include "ap_axi_sdata.h"']
-    lines += [f'#include "{_HARNESS}"']
+    lines += [f'#include "{_HARNESS[0]}"']
     lines += [f'#include "{source}"', f"HLSC_CSIM({top})"]
     return "\n".join(lines) + "\n"
 

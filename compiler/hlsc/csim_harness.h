@@ -34,64 +34,12 @@
 #include <utility>
 #include <vector>
 
+#include "csim_bytes.h"
 #ifdef HLSC_CSIM_SHIM
 #include "hlsc_sim.h"
 #endif
 
 namespace hlsc_csim {
-
-// ------------------------------------------------------------------------------------------ bytes
-
-class Reader {
- public:
-  Reader(const uint8_t* data, size_t size) : at_(data), end_(data + size) {}
-
-  template <class T>
-  T get() {
-    T value;
-    std::memcpy(&value, take(sizeof value), sizeof value);
-    return value;
-  }
-
-  std::string text() {
-    const uint32_t size = get<uint32_t>();
-    return std::string(reinterpret_cast<const char*>(take(size)), size);
-  }
-
-  const uint8_t* take(size_t size) {
-    if (size > static_cast<size_t>(end_ - at_))
-      throw std::runtime_error("the request is cut short");
-    const uint8_t* here = at_;
-    at_ += size;
-    return here;
-  }
-
- private:
-  const uint8_t* at_;
-  const uint8_t* end_;
-};
-
-class Writer {
- public:
-  template <class T>
-  void put(const T& value) {
-    const size_t at = bytes.size();
-    bytes.resize(at + sizeof value);
-    std::memcpy(&bytes[at], &value, sizeof value);
-  }
-
-  void text(const std::string& value) {
-    put(static_cast<uint32_t>(value.size()));
-    bytes.insert(bytes.end(), value.begin(), value.end());
-  }
-
-  uint8_t* grow(size_t size) {
-    bytes.resize(bytes.size() + size);
-    return bytes.data() + bytes.size() - size;
-  }
-
-  std::vector<uint8_t> bytes;
-};
 
 // ---------------------------------------------------------------------------------------- integers
 
@@ -499,12 +447,6 @@ struct Result<void> {
   static Described describe() { return Described{"none", 0, false, "void"}; }
 };
 
-struct Given {
-  std::string name;
-  uint64_t count;
-  Reader bytes;
-};
-
 template <class R, class... P>
 class Caller {
  public:
@@ -571,13 +513,6 @@ Caller<R, P...> caller(R (*top)(P...)) {
   return Caller<R, P...>(top);
 }
 
-inline Writer failure_reply(const std::string& text) {
-  Writer reply;
-  reply.put(uint8_t(1));
-  reply.text(text);
-  return reply;
-}
-
 template <class C>
 Writer serve(const C& top, const uint8_t* request, size_t size) {
   Writer out;
@@ -586,15 +521,7 @@ Writer serve(const C& top, const uint8_t* request, size_t size) {
   try {
     Reader in(request, size);
     const uint32_t calls = in.get<uint32_t>();
-    const uint32_t arguments = in.get<uint32_t>();
-    std::vector<Given> given;
-    for (uint32_t i = 0; i < arguments; ++i) {
-      const std::string name = in.text();
-      const uint64_t count = in.get<uint64_t>();
-      const uint64_t bytes = in.get<uint64_t>();
-      const uint8_t* data = in.take(bytes);
-      given.push_back(Given{name, count, Reader(data, bytes)});
-    }
+    std::vector<Given> given = read_arguments(in);
     for (uint32_t i = 0; i < calls; ++i) top.run(given, out);
     return out;
   } catch (const std::exception& error) {
@@ -606,18 +533,6 @@ Writer serve(const C& top, const uint8_t* request, size_t size) {
 }
 
 // The same thing as a program: --describe, or REQUEST-FILE REPLY-FILE.
-inline const char*& reply_path() {
-  static const char* path = nullptr;
-  return path;
-}
-
-inline int write_reply(const Writer& reply) {
-  FILE* file = std::fopen(reply_path(), "wb");
-  if (!file) return 3;
-  const size_t written = std::fwrite(reply.bytes.data(), 1, reply.bytes.size(), file);
-  return std::fclose(file) == 0 && written == reply.bytes.size() ? 0 : 3;
-}
-
 inline void leave_program(const std::string& text) { std::_Exit(write_reply(failure_reply(text))); }
 
 template <class C>
@@ -629,14 +544,7 @@ int program(const C& top, int argc, char** argv) {
   if (argc != 3) return 2;
   reply_path() = argv[2];
   leave() = leave_program;
-  FILE* file = std::fopen(argv[1], "rb");
-  if (!file) return 3;
-  std::fseek(file, 0, SEEK_END);
-  std::vector<uint8_t> request(static_cast<size_t>(std::ftell(file)));
-  std::rewind(file);
-  const size_t got = std::fread(request.data(), 1, request.size(), file);
-  std::fclose(file);
-  if (got != request.size()) return 3;
+  const std::vector<uint8_t> request = read_file(argv[1]);
   return write_reply(serve(top, request.data(), request.size()));
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -64,8 +64,9 @@ class Run:
     arrays: content after the call, in the shape and dtype given.
     high_water: most words that each stream ever held (internal ones too, with the shim headers).
     seconds: native run time of the call.  log: what the kernel printed to std::cout.
-    RTL only: `cycles` from the cycle in which ap_start is accepted to the last output beat, inclusive;
-    `cycles_done` likewise to ap_done; `beats` that each stream moved.
+    beats: how many each stream moved.
+    cycles, cycles_done: RTL simulation only; clock edges from the one that takes the write of ap_start
+        to the one that takes the last output beat, and to the interrupt (or ap_done).
     """
 
     streams: dict[str, list[np.ndarray]]
@@ -231,14 +232,22 @@ def decode(
     result: Parameter | None,
     streams: Mapping[str, Sequence[np.ndarray]],
     arrays: Mapping[str, np.ndarray],
+    *,
+    cycles: bool = False,
 ) -> list[Run]:
-    """One Run per call; raises CsimError with everything that is wrong with the first bad one."""
+    """One Run per call; raises CsimError with everything that is wrong with the first bad one.
+
+    `cycles`: u64 cycles and u64 cycles_done stand behind each call (RTL simulation).
+    """
     r = _Reply(reply)
     if r.get("B"):
         raise CsimError(f"{top}: {r.text()}")
     runs: list[Run] = []
     while r.at < len(reply):
-        runs.append(_decode_call(top, r, parameters, result, streams, arrays, len(runs)))
+        run = _decode_call(top, r, parameters, result, streams, arrays, len(runs))
+        if cycles:
+            run = replace(run, cycles=int(r.get("Q")), cycles_done=int(r.get("Q")))
+        runs.append(run)
     return runs
 
 
@@ -260,10 +269,12 @@ def _decode_call(
             run.high_water[p.name] = high
             flags = np.frombuffer(r.take(count), np.uint8)
             if p.name in streams:
+                total = sum(len(t) for t in streams[p.name])
+                run.beats[p.name] = total - left
                 if left:
-                    total = sum(len(t) for t in streams[p.name])
                     problems.append(leftover(p.name, left, total))
             else:
+                run.beats[p.name] = count
                 words = from_words(data, p.width, p.kind == "stream" and p.signed)
                 run.streams[p.name], bad = split_transfers(p, words, flags)
                 problems += bad
