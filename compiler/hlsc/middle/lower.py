@@ -22,6 +22,7 @@ from hlsc.middle.prepare import prepare
 from hlsc.middle.promote import promote_registers
 from hlsc.middle.regions import build_regions
 from hlsc.middle.simplify import simplify_process
+from hlsc.middle.widths import narrow_widths
 
 __all__ = ["Options", "lower"]
 
@@ -57,13 +58,28 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
         program.loc,
     ).validate()
     show("regions", str(design))
-    for stage, change in (
+    stages: list[tuple[str, Callable[[Process], Process]]] = [
         ("simplified", lambda p: simplify_process(promote_registers(simplify_process(p)))),
-        ("hoisted", lambda p: simplify_process(hoist_invariants(p))),
-    ):
+    ]
+    if options.widths:
+        stages.append(("narrowed", _narrow))
+    stages.append(("hoisted", lambda p: simplify_process(hoist_invariants(p))))
+    if options.widths:
+        stages.append(("final", _narrow))
+    for stage, change in stages:
         design = replace(design, processes=tuple(change(p) for p in design.processes)).validate()
         show(stage, str(design))
     return design
+
+
+def _narrow(process: Process) -> Process:
+    """Rounds of narrowing until the widths no longer change, at most four."""
+    for _ in range(4):
+        before = str(process)
+        process = simplify_process(narrow_widths(process))
+        if str(process) == before:
+            break
+    return process
 
 
 class _Bindings:

@@ -1,0 +1,455 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What values the nodes of a process can take: intervals, read as unsigned and as signed.
+
+Phis, variables and memories are solved by iteration with widening.  A phi's next value counts only in
+iterations that do not leave the loop, and each arm of a select only under its condition: such facts are
+followed through `and`, `or`, `not` and comparisons back to counters, so that loop bounds are found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hlsc.ir import COMPARE, Node, Process, Region
+from hlsc.middle.graph import signed
+
+__all__ = ["ProcessRanges", "Range"]
+
+_DEPTH = 6  # how far facts are followed from a select or phi
+_PATIENCE = 6  # rounds before an interval that still grows becomes its type's
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a `width`-bit value read as unsigned (lo … hi) and as signed (slo … shi)."""
+
+    width: int
+    lo: int
+    hi: int
+    slo: int
+    shi: int
+
+    @staticmethod
+    def full(width: int) -> Range:
+        return Range(width, 0, (1 << width) - 1, -(1 << (width - 1)), (1 << (width - 1)) - 1)
+
+    @staticmethod
+    def exactly(value: int, width: int) -> Range:
+        s = signed(value, width)
+        return Range(width, value, value, s, s)
+
+    @staticmethod
+    def unsigned(lo: int, hi: int, width: int) -> Range:
+        """An interval of unsigned values, cut to the type."""
+        if lo < 0 or hi >= 1 << width or lo > hi:
+            return Range.full(width)
+        half = 1 << (width - 1)
+        if hi < half:
+            return Range(width, lo, hi, lo, hi)
+        if lo >= half:
+            return Range(width, lo, hi, lo - 2 * half, hi - 2 * half)
+        return Range(width, lo, hi, -half, half - 1)
+
+    @staticmethod
+    def of_signed(lo: int, hi: int, width: int) -> Range:
+        """An interval of signed values; full if it does not fit."""
+        half = 1 << (width - 1)
+        if lo < -half or hi >= half or lo > hi:
+            return Range.full(width)
+        if lo >= 0:
+            return Range(width, lo, hi, lo, hi)
+        if hi < 0:
+            return Range(width, lo + 2 * half, hi + 2 * half, lo, hi)
+        return Range(width, 0, 2 * half - 1, lo, hi)
+
+    def join(self, o: Range) -> Range:
+        return Range(
+            self.width,
+            min(self.lo, o.lo),
+            max(self.hi, o.hi),
+            min(self.slo, o.slo),
+            max(self.shi, o.shi),
+        )
+
+    def meet(self, o: Range) -> Range:
+        """Both hold.  An empty result means code that cannot be reached: then any value will do."""
+        lo, hi = max(self.lo, o.lo), min(self.hi, o.hi)
+        slo, shi = max(self.slo, o.slo), min(self.shi, o.shi)
+        if lo > hi or slo > shi:
+            return self
+        return Range(self.width, lo, hi, slo, shi).tight()
+
+    def tight(self) -> Range:
+        """Each reading helps the other."""
+        half = 1 << (self.width - 1)
+        lo, hi, slo, shi = self.lo, self.hi, self.slo, self.shi
+        if slo >= 0:
+            lo, hi = max(lo, slo), min(hi, shi)
+        elif shi < 0:
+            lo, hi = max(lo, slo + 2 * half), min(hi, shi + 2 * half)
+        if hi < half:
+            slo, shi = max(slo, lo), min(shi, hi)
+        elif lo >= half:
+            slo, shi = max(slo, lo - 2 * half), min(shi, hi - 2 * half)
+        if lo > hi or slo > shi:
+            return self
+        return Range(self.width, lo, hi, slo, shi)
+
+    @property
+    def constant(self) -> int | None:
+        return self.lo if self.lo == self.hi else None
+
+    @property
+    def unsigned_bits(self) -> int:
+        """Bits after which zero extension restores the value."""
+        return max(1, self.hi.bit_length())
+
+    @property
+    def signed_bits(self) -> int:
+        """Bits after which sign extension restores the value."""
+        return max(self.shi.bit_length(), (~self.slo).bit_length() if self.slo < 0 else 0) + 1
+
+
+Facts = dict[int, Range]
+
+
+def transfer(n: Node, a: list[Range]) -> Range:
+    """Range of a pure node from those of its operands."""
+    w = n.width
+    full = Range.full(w)
+    op = n.op
+    if op == "const":
+        return Range.exactly(n.value or 0, w)
+    if op in COMPARE:
+        return _compare(op, a[0], a[1])
+    if op in ("add", "sub", "mul"):
+        return _arith(op, w, a[0], a[1])
+    if op in ("and", "or", "xor"):
+        return _logic(op, w, a[0], a[1])
+    if op == "zext":
+        return Range.unsigned(a[0].lo, a[0].hi, w)
+    if op == "sext":
+        return Range.of_signed(a[0].slo, a[0].shi, w)
+    if op == "trunc":
+        x = a[0]
+        r = Range.unsigned(x.lo, x.hi, w) if x.hi < 1 << w else full
+        half = 1 << (w - 1)
+        return r.meet(Range.of_signed(x.slo, x.shi, w)) if -half <= x.slo and x.shi < half else r
+    if op == "extract":
+        k = n.value or 0
+        return Range.unsigned(a[0].lo >> k, a[0].hi >> k, w) if a[0].hi >> k < 1 << w else full
+    if op == "concat":
+        lo = hi = 0
+        for x in a:
+            lo, hi = lo << x.width | x.lo, hi << x.width | x.hi
+        r = Range.unsigned(lo, hi, w)
+        below = w - a[0].width
+        return r.meet(Range.of_signed(a[0].slo << below, (a[0].shi << below) + (1 << below) - 1, w))
+    if op == "select":
+        return a[1].join(a[2])
+    if op == "lshr":
+        return Range.unsigned(a[0].lo >> min(a[1].hi, w), a[0].hi >> min(a[1].lo, w), w)
+    if op == "ashr":
+        k = min(a[1].lo, w)
+        lo, hi = a[0].slo, a[0].shi
+        return Range.of_signed(lo >> k if lo < 0 else 0, hi >> k if hi >= 0 else -1, w)
+    if op == "udiv":
+        return Range.unsigned(a[0].lo // a[1].hi, a[0].hi // a[1].lo, w) if a[1].lo > 0 else full
+    if op == "urem":
+        top = a[0].hi if a[1].lo == 0 else min(a[0].hi, a[1].hi - 1)
+        return Range.unsigned(0, top, w)
+    if op == "sdiv" and a[1].slo > 0:
+        lo, hi = a[0].slo, a[0].shi
+        return Range.of_signed(min(lo, 0), max(hi, 0), w)
+    if op == "srem":
+        return Range.of_signed(min(a[0].slo, 0), max(a[0].shi, 0), w)
+    return full
+
+
+def _compare(op: str, a: Range, b: Range) -> Range:
+    yes, no = Range.exactly(1, 1), Range.exactly(0, 1)
+    if op == "ult":
+        return yes if a.hi < b.lo else no if a.lo >= b.hi else Range.full(1)
+    if op == "slt":
+        return yes if a.shi < b.slo else no if a.slo >= b.shi else Range.full(1)
+    if op == "eq":
+        if a.hi < b.lo or b.hi < a.lo or a.shi < b.slo or b.shi < a.slo:
+            return no
+        if a.constant is not None and a.constant == b.constant:
+            return yes
+    return Range.full(1)
+
+
+def _arith(op: str, w: int, a: Range, b: Range) -> Range:
+    if op == "add":
+        u, s = (a.lo + b.lo, a.hi + b.hi), (a.slo + b.slo, a.shi + b.shi)
+    elif op == "sub":
+        u, s = (a.lo - b.hi, a.hi - b.lo), (a.slo - b.shi, a.shi - b.slo)
+    else:
+        u = (a.lo * b.lo, a.hi * b.hi)
+        ps = [x * y for x in (a.slo, a.shi) for y in (b.slo, b.shi)]
+        s = (min(ps), max(ps))
+    if u[0] >> w == u[1] >> w and op != "mul":  # all wrap alike, or none
+        r = Range.unsigned(u[0] & ((1 << w) - 1), u[1] & ((1 << w) - 1), w)
+    else:
+        r = Range.unsigned(u[0], u[1], w)
+    return r.meet(Range.of_signed(s[0], s[1], w))
+
+
+def _logic(op: str, w: int, a: Range, b: Range) -> Range:
+    bits = max(a.hi.bit_length(), b.hi.bit_length())
+    if op == "and":
+        r = Range.unsigned(0, min(a.hi, b.hi), w)
+    else:
+        r = Range.unsigned(max(a.lo, b.lo) if op == "or" else 0, (1 << bits) - 1, w)
+    k = max(a.signed_bits, b.signed_bits)
+    return r.meet(Range.of_signed(-(1 << (k - 1)), (1 << (k - 1)) - 1, w)) if k < w else r
+
+
+class RegionRanges:
+    """Ranges of one region's nodes, for given ranges of variables and memories."""
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        self.nodes = region.by_id()
+        self.range: dict[int, Range] = {}
+        self.grown: dict[int, int] = {}
+        self.thresholds = sorted(
+            {n.value for n in region.nodes if n.op == "const" and n.value is not None}
+        )
+
+    def solve(self, variables: Mapping[str, Range], memories: Mapping[str, Range]) -> None:
+        dirty: set[int] | None = None  # None: everything
+        for _ in range(400):
+            changed: set[int] = set()
+            for n in self.region.nodes:
+                if dirty is not None and not (set(n.args) & (dirty | changed)) and n.op != "phi":
+                    continue
+                new = self._evaluate(n, variables, memories)
+                if new != self.range.get(n.id):
+                    self.range[n.id] = new
+                    changed.add(n.id)
+            phis = {
+                n.id for n in self.region.nodes if n.op == "phi" and self._phi(n) != self.range[n.id]
+            }
+            if not changed and not phis:
+                return
+            dirty = changed
+        raise AssertionError(f"ranges of {self.region.name} do not settle")
+
+    def _evaluate(
+        self, n: Node, variables: Mapping[str, Range], memories: Mapping[str, Range]
+    ) -> Range:
+        if n.op == "phi":
+            return self._phi(n)
+        if n.op == "var":
+            return variables.get(n.ref or "", Range.full(n.width))
+        if n.op == "load":
+            return memories.get(n.ref or "", Range.full(n.width))
+        if n.op in ("arg", "read", "empty"):
+            return Range.full(n.width)
+        if n.width == 0:
+            return Range.exactly(0, 1)
+        got = transfer(n, [self.range[x] for x in n.args])
+        if n.op == "select":
+            c, x, y = n.args
+            one = self._under(x, self._assume({c: 1}), _DEPTH)
+            zero = self._under(y, self._assume({c: 0}), _DEPTH)
+            got = got.meet(one.join(zero))
+        return got
+
+    def _phi(self, n: Node) -> Range:
+        init, nxt = n.args
+        start = self.range[init]
+        old = self.range.get(n.id)
+        if old is None or nxt not in self.range:
+            return start
+        facts = self._assume({self.region.exit: 0}) if self.region.exit is not None else {}
+        new = old.join(start).join(self._under(nxt, facts, _DEPTH))
+        if new == old:
+            return old
+        self.grown[n.id] = self.grown.get(n.id, 0) + 1
+        return self._widen(old, new, self.grown[n.id])
+
+    def _widen(self, old: Range, new: Range, rounds: int) -> Range:
+        w = new.width
+        if rounds <= 2:
+            return new
+        if rounds > _PATIENCE:
+            full = Range.full(w)
+            lo = new.lo if new.lo == old.lo else 0
+            hi = new.hi if new.hi == old.hi else full.hi
+            slo = new.slo if new.slo == old.slo else full.slo
+            shi = new.shi if new.shi == old.shi else full.shi
+            return Range(w, lo, hi, slo, shi).tight()
+        hi, shi = new.hi, new.shi
+        up = [t for t in self.thresholds if t >= hi]
+        top = (1 << hi.bit_length()) - 1
+        hi = hi if hi == old.hi else min(up[0] if up else top, top)
+        sup = [t for t in self.thresholds if t >= shi]
+        stop = (1 << max(shi, 0).bit_length()) - 1
+        shi = shi if shi == old.shi else min(sup[0] if sup else stop, stop, (1 << (w - 1)) - 1)
+        slo = new.slo
+        if slo != old.slo and slo < 0:
+            slo = -(1 << (-slo - 1).bit_length())
+        return Range(w, new.lo, max(hi, new.hi), min(slo, new.slo), max(shi, new.shi))
+
+    # Facts ----------------------------------------------------------------------------------------
+
+    def _assume(self, bits: dict[int, int]) -> Facts:
+        """What one-bit nodes with known values say about others."""
+        facts: Facts = {}
+        work = list(bits.items())
+        waiting: list[
+            tuple[int, int]
+        ] = []  # and = 0, or = 1: one operand decides when the other is known
+        while work:
+            i, v = work.pop()
+            n = self.nodes[i]
+            if i in facts and n.width == 1:
+                continue
+            facts[i] = Range.exactly(v, 1)
+            if n.op == "xor" and self.nodes[n.args[1]].op == "const":
+                work.append((n.args[0], v ^ (self.nodes[n.args[1]].value or 0)))
+            elif (n.op, v) in (("and", 1), ("or", 0)):
+                work += [(x, v) for x in n.args]
+            elif (n.op, v) in (("and", 0), ("or", 1)):
+                waiting.append((i, v))
+            elif n.op in COMPARE:
+                self._compare_fact(n, v, facts)
+            if not work:
+                for item in list(waiting):
+                    a, b = self.nodes[item[0]].args
+                    for x, y in ((a, b), (b, a)):
+                        known = facts.get(x) or self.range.get(x)
+                        if known is not None and known.constant == 1 - item[1] and y not in facts:
+                            waiting.remove(item)
+                            work.append((y, item[1]))
+                            break
+        return facts
+
+    def _compare_fact(self, n: Node, v: int, facts: Facts) -> None:
+        a, b = n.args
+        x, y = self._known(a, facts), self._known(b, facts)
+        if x is None or y is None:
+            return
+        w = x.width
+        if n.op == "eq":
+            if v:
+                both = x.meet(y)
+                self._note(a, both, facts)
+                self._note(b, both, facts)
+            elif y.constant is not None:  # cuts only an end of the interval
+                c = y.constant
+                if x.lo == c and x.hi > c:
+                    self._note(a, x.meet(Range.unsigned(c + 1, x.hi, w)), facts)
+                elif x.hi == c and x.lo < c:
+                    self._note(a, x.meet(Range.unsigned(x.lo, c - 1, w)), facts)
+            return
+        make = Range.unsigned if n.op == "ult" else Range.of_signed
+        xl, xh, yl, yh = (x.lo, x.hi, y.lo, y.hi) if n.op == "ult" else (x.slo, x.shi, y.slo, y.shi)
+        if v:
+            if xl <= yh - 1:
+                self._note(a, x.meet(make(xl, min(xh, yh - 1), w)), facts)
+            if xl + 1 <= yh:
+                self._note(b, y.meet(make(max(yl, xl + 1), yh, w)), facts)
+        else:
+            if yl <= xh:
+                self._note(a, x.meet(make(max(xl, yl), xh, w)), facts)
+                self._note(b, y.meet(make(yl, min(yh, xh), w)), facts)
+
+    def _known(self, i: int, facts: Facts) -> Range | None:
+        return facts.get(i, self.range.get(i))
+
+    def _note(self, i: int, r: Range, facts: Facts) -> None:
+        """A range of a node, and what it says about what it was extended or counted from."""
+        n = self.nodes[i]
+        if n.op == "const" or r == self.range.get(i):
+            return
+        facts[i] = r
+        if n.op in ("zext", "sext"):
+            k = self.nodes[n.args[0]].width
+            inner = self.range.get(n.args[0])
+            if inner is not None:
+                if n.op == "zext" and r.hi < 1 << k:
+                    self._note(n.args[0], inner.meet(Range.unsigned(r.lo, r.hi, k)), facts)
+                elif n.op == "sext":
+                    self._note(n.args[0], inner.meet(Range.of_signed(r.slo, r.shi, k)), facts)
+        elif n.op == "add" and self.nodes[n.args[1]].op == "const":
+            c, x = self.nodes[n.args[1]].value or 0, self.range.get(n.args[0])
+            if x is not None and x.hi + c < 1 << n.width and r.lo >= c:  # no wrap
+                self._note(n.args[0], x.meet(Range.unsigned(r.lo - c, r.hi - c, n.width)), facts)
+            elif x is not None:
+                s = signed(c, n.width)
+                half = 1 << (n.width - 1)
+                if -half <= x.slo + s and x.shi + s < half:
+                    self._note(n.args[0], x.meet(Range.of_signed(r.slo - s, r.shi - s, n.width)), facts)
+
+    def _under(self, i: int, facts: Facts, depth: int) -> Range:
+        """The range of a node if the facts hold."""
+        known = self.range[i]
+        if i in facts:
+            known = known.meet(facts[i])
+        n = self.nodes[i]
+        if depth == 0 or not facts or n.op in ("const", "var", "arg", "phi", "load", "read", "empty"):
+            return known
+        if n.op == "select":
+            c, x, y = n.args
+            fc = facts.get(c)
+            if fc is not None and fc.constant is not None:
+                return known.meet(self._under(x if fc.constant else y, facts, depth - 1))
+            return known.meet(
+                self._under(x, self._also(facts, c, 1), depth - 1).join(
+                    self._under(y, self._also(facts, c, 0), depth - 1)
+                )
+            )
+        return known.meet(transfer(n, [self._under(x, facts, depth - 1) for x in n.args]))
+
+    def _also(self, facts: Facts, i: int, v: int) -> Facts:
+        bits = {k: r.lo for k, r in facts.items() if r.width == 1 and r.constant is not None}
+        return {**facts, **self._assume(bits | {i: v})}
+
+
+class ProcessRanges:
+    """Ranges of all nodes, variables and memories of a process."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.regions = {r.name: RegionRanges(r) for r in process.regions}
+        self.variables: dict[str, Range] = {
+            v: Range.exactly(0, w) for v, w in process.variables.items()
+        }
+        self.memories: dict[str, Range] = {}
+        for m in process.memories:
+            words = m.init if m.init is not None else (0,)
+            r = Range.exactly(words[0], m.width)
+            for x in words[1:]:
+                r = r.join(Range.exactly(x, m.width))
+            self.memories[m.name] = r
+        self._solve()
+
+    def _solve(self) -> None:
+        for round_ in range(60):
+            changed = False
+            for rr in self.regions.values():
+                rr.solve(self.variables, self.memories)
+                for v, i in rr.region.liveouts.items():
+                    changed |= self._grow(self.variables, v, rr.range[i], round_)
+                for n in rr.region.nodes:
+                    if n.op == "store":
+                        changed |= self._grow(self.memories, n.ref or "", rr.range[n.args[1]], round_)
+            if not changed:
+                return
+        raise AssertionError(f"ranges of {self.process.name} do not settle")
+
+    def _grow(self, table: dict[str, Range], name: str, new: Range, round_: int) -> bool:
+        old = table[name]
+        joined = old.join(new)
+        if joined == old:
+            return False
+        table[name] = joined if round_ < 4 else Range.full(old.width)
+        return True
+
+    def of(self, region: str, node: int) -> Range:
+        return self.regions[region].range[node]
