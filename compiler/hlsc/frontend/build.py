@@ -27,6 +27,7 @@ from hlsc.frontend.facts import (
 )
 from hlsc.frontend.grammar import Pragma
 from hlsc.frontend.llvmtext import Function, Loop, ModuleText, innermost, natural_loops
+from hlsc.frontend.memory import FILL
 from hlsc.frontend.program import ArrayFacts, DependencePragma, LoopFacts
 from hlsc.ir import Loc
 
@@ -34,6 +35,7 @@ __all__ = ["Built", "build"]
 
 _CALL = re.compile(r'\bcall\b[^@]*@("?[\w.$]+"?)\(')
 _COUNT = "hlsc.count"
+_SMALL = 64  # elements up to which an array is filled without a loop
 
 
 @dataclass
@@ -170,12 +172,28 @@ def _loops(
             mine = replace(
                 mine, unroll=0, reason=f"it lies below the pipelined loop {name}({outer.loc})"
             )
+        elif header.startswith(FILL) and _fill_unrolls(f, loop, marks):
+            mine = replace(mine, unroll=0, reason="it fills or copies an array of registers")
         if mine.unroll is not None and mine.unroll > 1:
             mine = replace(mine, facts=_scaled(mine.facts, mine.unroll))
             _count_copies(f, loop)
         result[key] = mine
         set_loop_metadata(module, f, loop, key, mine.unroll, mine.unroll == 0)
     return result
+
+
+def _fill_unrolls(f: Function, loop: Loop, marks: list[tuple[Resolved, Target, str]]) -> bool:
+    """Whether a loop that `lower_memory` made goes over an array of registers: a small one, or one
+    that is partitioned."""
+    index = FunctionIndex.of(f)
+    text = "\n".join(f.block(loop.header).lines)
+    count = re.search(r"icmp ult i64 %\S+, (\d+)", text)
+    if count and int(count.group(1)) <= _SMALL:
+        return True
+    partitioned = {t.name for r, t, _ in marks if r.pragma.name.startswith("ARRAY_")}
+    pointers = re.findall(r"getelementptr .*?ptr (%[\w.$-]+),", text)
+    targets = [find_target(index, {}, p) for p in pointers]
+    return any(t is not None and t.name in partitioned for t in targets)
 
 
 def _scaled(facts: LoopFacts, factor: int) -> LoopFacts:

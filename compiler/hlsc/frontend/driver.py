@@ -12,9 +12,9 @@ from hlsc import toolchain
 from hlsc.errors import HlscError, SourceError
 from hlsc.frontend import clang, passes, region
 from hlsc.frontend.build import build
+from hlsc.frontend.directives import read_directives
 from hlsc.frontend.facts import FunctionFacts, Resolved, SourceLoop, collect, resolve
 from hlsc.frontend.finish import finish
-from hlsc.frontend.grammar import Pragma
 from hlsc.frontend.interfaces import Argument
 from hlsc.frontend.intrinsics import define_bodies, read_intrinsic
 from hlsc.frontend.llvmtext import Function, ModuleText
@@ -67,7 +67,7 @@ class _Compilation:
         directives: Path | None,
     ) -> Program:
         macros = {**_SYNTH, **defines}
-        given: list[Pragma] = []
+        given = read_directives(directives) if directives else []
         texts = []
         for source in sources:
             if not source.is_file():
@@ -79,6 +79,13 @@ class _Compilation:
             if self.rewriter.top_head is not before:
                 text += f'\n# 1 "<hlsc>"\nextern "C" void {region.ENTRY}() {{ hlsc_entry::top<&{self.top}>::run(); }}\n'
             texts.append((text, source.name))
+        for d in given:
+            if id(d) not in self.rewriter.placed:
+                where = d.function + (f"/{d.label}" if d.label else "")
+                raise SourceError(
+                    f"directive {d.pragma.name} must name a function or a labelled loop, not '{where}'",
+                    d.pragma.loc,
+                )
         if not self.rewriter.top_head:
             raise HlscError(
                 f"top function '{self.top}' must be defined in {', '.join(map(str, sources))}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from hlsc.errors import SourceError
 from hlsc.frontend.build import Built
+from hlsc.frontend.expand import expand_intrinsics
 from hlsc.frontend.facts import Resolved
 from hlsc.frontend.interfaces import Argument, build_ports
 from hlsc.frontend.intrinsics import read_intrinsic
@@ -301,6 +302,7 @@ def _clean(module: ModuleText, names: Sequence[str]) -> str:
     for f in module.functions:
         for b in f.blocks:
             b.lines = [x for x in b.lines if "@llvm.lifetime" not in x and "@llvm.assume" not in x]
+        expand_intrinsics(f, module.metadata)
     for f in list(module.functions):
         name = f.name.removeprefix("hlsc.p.")
         text = str(f)

@@ -15,7 +15,7 @@ import llvmlite.binding as llvm
 
 from hlsc.errors import HlscError
 
-__all__ = ["CLEAN", "INLINE", "UNROLL", "link", "run_passes"]
+__all__ = ["CLEAN", "INLINE", "UNROLL", "link", "run_passes", "target_machine", "until"]
 
 INLINE = ("always_inliner", "sroa", "always_inliner", "global_dead_code_eliminate", "sroa")
 """Every function that is called goes into its process; twice, for calls through pointers."""
@@ -41,7 +41,8 @@ _OPTIONS = (
 
 
 @functools.cache
-def _setup() -> llvm.TargetMachine:
+def target_machine() -> llvm.TargetMachine:
+    """The native target, with the unroller's options set."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     for option in _OPTIONS:
@@ -51,7 +52,7 @@ def _setup() -> llvm.TargetMachine:
 
 def run_passes(text: str, passes: Sequence[str]) -> str:
     """Run module passes by llvmlite's names (`add_<name>_pass`) over a module; gives its text."""
-    machine = _setup()
+    machine = target_machine()
     module = _parse(text)
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     builder = llvm.create_pass_builder(machine, options)
@@ -73,7 +74,7 @@ def _parse(text: str) -> llvm.ModuleRef:
 
 def link(texts: Iterable[str]) -> str:
     """One module from the modules of several sources."""
-    _setup()
+    target_machine()
     context = llvm.create_context()
     first, *rest = [llvm.parse_assembly(t, context=context) for t in texts]
     for other in rest:

@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hlsc.errors import SourceError
+from hlsc.frontend.directives import Directive
 from hlsc.frontend.grammar import SPECS, Pragma, parse_pragma, split_options
 from hlsc.frontend.lexer import PRAGMA_LINE, Scope, Walk
-from hlsc.ir import Loc
 
 __all__ = ["Marker", "Rewriter", "dimensions", "protect", "read_marker", "top_parameters"]
 
@@ -129,17 +129,23 @@ class Rewriter:
         self.is_library = is_library
         self.top = top
         self.top_head: list[str] = []
+        self.placed: set[int] = set()  # ids of the directives that found their place
 
     def _new(self, pragma: Pragma) -> int:
         number = len(self.pragmas)
         self.pragmas[number] = pragma
         return number
 
-    def rewrite(self, text: str, directives: Sequence[Pragma] = ()) -> str:
-        """Preprocessed text with pragmas replaced by markers, behind the marker templates."""
+    def rewrite(self, text: str, directives: Sequence[Directive] = ()) -> str:
+        """Preprocessed text with pragmas replaced by markers, behind the marker templates.
+
+        Directives that find their place here are added to `placed`.
+        """
         walk = Walk(text)
         edits: list[tuple[int, int, str]] = []
         self._labels(walk, edits)
+        for d in directives:
+            edits += self._directive(walk, d)
         for i, token in enumerate(walk.tokens):
             if token.kind != "pragma":
                 continue
@@ -210,6 +216,52 @@ class Rewriter:
             call = f"if ({call.rstrip(';')}, 0); else"
         return token.start, token.end, call
 
+    def _directive(self, walk: Walk, d: Directive) -> list[tuple[int, int, str]]:
+        """Marker calls for a directive, in every function of its name (overloads, templates)."""
+        edits = []
+        scopes = {id(s): s for s in walk.scope_of if s is not None}
+        for scope in scopes.values():
+            function = scope.function()
+            if function is None or function.name != d.function:
+                continue
+            if (scope.kind, scope.name) != (("loop", d.label) if d.label else ("function", d.function)):
+                continue
+            if scope.kind not in SPECS[d.pragma.name].places:
+                places = " or ".join(SPECS[d.pragma.name].places)
+                raise SourceError(
+                    f"directive {d.pragma.name} must name a {places}, not a {scope.kind}", d.pragma.loc
+                )
+            if d.pragma.name == "INTERFACE" and d.function != self.top:
+                raise SourceError(
+                    f"directive INTERFACE must name the top function '{self.top}'", d.pragma.loc
+                )
+            pragma = replace(d.pragma, place=scope.kind, label=scope.name if d.label else "")
+            at = self._after_declaration(walk, scope, pragma)
+            edits.append((at, at, f" {self._call(self._new(pragma), pragma)}"))
+            self.placed.add(id(d))
+        return edits
+
+    def _after_declaration(self, walk: Walk, scope: Scope, pragma: Pragma) -> int:
+        """Where a directive's marker goes: behind the declaration of its variable, if that stands in
+        the scope; else behind the opening brace."""
+        name = re.match(r"\w+", pragma.options.get("variable", ""))
+        if name is None or name.group() in {t.text for t in scope.head}:
+            return scope.open
+        for i, token in enumerate(walk.tokens):
+            if token.start < scope.open or token.text != name.group() or token.kind != "name":
+                continue
+            inside = walk.scope_of[i]
+            if inside is None or not _within(inside, scope):
+                continue
+            depth = 0
+            for k in range(i, len(walk.tokens)):
+                text = walk.tokens[k].text
+                depth += (text in "([{") - (text in ")]}") if text else 0
+                if text == ";" and depth <= 0:
+                    return walk.tokens[k].end
+            break
+        return scope.open
+
     @staticmethod
     def _call(number: int, pragma: Pragma) -> str:
         if pragma.name == "LABEL":
@@ -225,6 +277,15 @@ def _place(scope: Scope | None) -> str:
     if scope is None or scope.kind in {"namespace", "class", "init"}:
         return ""
     return scope.kind
+
+
+def _within(scope: Scope, outer: Scope) -> bool:
+    at: Scope | None = scope
+    while at is not None:
+        if at is outer:
+            return True
+        at = at.parent
+    return False
 
 
 def top_parameters(head: Sequence[str]) -> list[str]:

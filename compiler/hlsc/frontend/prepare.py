@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from hlsc.frontend.llvmtext import Function, ModuleText
+from hlsc.frontend.memory import lower_memory, struct_types
 
 __all__ = ["prepare"]
 
@@ -17,6 +18,10 @@ _TBAA = re.compile(r", !(?:tbaa|tbaa\.struct|nonnull|align|noundef|range|srcloc)
 _LIFETIME = re.compile(
     r"call void @llvm\.lifetime\.(start|end)\.p0\((?:i64[^,]*, )?ptr[^%]*(%[\w.$-]+)\)"
 )
+_MEMCPY = re.compile(
+    r"call void @llvm\.memcpy\.p0\.p0\.i64\(ptr align (\d+) (\S+), ptr align (\d+) (\S+), i64 (\d+), "
+    r"i1 false\)(.*)"
+)
 _ALLOCA = re.compile(r"^\s*(%[\w.$-]+) = alloca ([^,]+)")
 
 
@@ -24,17 +29,21 @@ def prepare(module: ModuleText, entry: str) -> None:
     """In place: everything but `entry` internal and alwaysinline; tbaa, comdats, attributes dropped.
 
     The start of a scalar's lifetime becomes a store of undef: a variable of a loop body then carries
-    nothing from one iteration to the next, and needs no register.
+    nothing from one iteration to the next, and needs no register.  Copies of small objects, and those
+    from `c ? a : b`, become a load and a store: SROA sees through a selected address only there.
     """
     parts: list[str | Function] = []
-    types = {
+    types = struct_types(module.parts)
+    globals_ = {
         m.group(1): m.group(2)
         for p in module.parts
-        if isinstance(p, str) and (m := re.match(r"(%\S+|%\"[^\"]*\") = type (.*)", p))
+        if isinstance(p, str)
+        and (m := re.match(r"(@[\w.$-]+) = .*?(?:constant|global) (\[.*?\]|\S+) [\[zi{c]", p))
     }
     for part in module.parts:
         if isinstance(part, Function):
             _function(part, entry, types)
+            lower_memory(part, types, globals_)
         elif part.startswith(("attributes #", "$")) or part.startswith(";"):
             continue
         else:
@@ -54,6 +63,8 @@ def _function(f: Function, entry: str, types: dict[str, str]) -> None:
     inline = "noinline" if f.name == entry else "alwaysinline"
     f.header = f"{head[: close + 1]} {inline} nounwind{debug} {{"
     kinds: dict[str, str] = {}
+    selected: set[str] = set()
+    copies = 0
     for b in f.blocks:
         lines = []
         for line in b.lines:
@@ -62,6 +73,16 @@ def _function(f: Function, entry: str, types: dict[str, str]) -> None:
                 line = re.sub(r"\) #\d+(?=,|$)", ")", line)
             if a := _ALLOCA.match(line):
                 kinds[a.group(1)] = a.group(2)
+            if p := re.match(r"^\s*(%\S+) = phi ptr ", line):
+                selected.add(p.group(1))
+            if c := _MEMCPY.search(line):
+                to_align, to, from_align, source, size, rest = c.groups()
+                if size in {"1", "2", "4", "8"} or source in selected:
+                    kind, value = f"i{8 * int(size)}", f"%hlsc.copy.{copies}"
+                    copies += 1
+                    lines.append(f"  {value} = load {kind}, ptr {source}, align {from_align}{rest}")
+                    lines.append(f"  store {kind} {value}, ptr {to}, align {to_align}{rest}")
+                    continue
             if hit := _LIFETIME.search(line):
                 kind = kinds.get(hit.group(2), "")
                 if hit.group(1) == "start" and _is_flat(kind, types):
@@ -73,12 +94,14 @@ def _function(f: Function, entry: str, types: dict[str, str]) -> None:
 
 def _is_flat(kind: str, types: dict[str, str]) -> bool:
     """Whether a type is an integer, or a structure of them without arrays and streams."""
-    if re.fullmatch(r"i\d+", kind):
+    if re.fullmatch(r"i\d+|\[\d+ x i8\]", kind):
         return True
-    if not kind.startswith("%") or "hls::stream" in kind or "[" in types.get(kind, "["):
+    # A wide _BitInt is held as an array of bytes.
+    text = re.sub(r"\[\d+ x i8\]", "i8", types.get(kind, "["))
+    if not kind.startswith("%") or "hls::stream" in kind or "[" in text:
         return False
-    members = re.findall(r'%"[^"]*"|%[^\s,}]+', types[kind])
-    return "ptr" not in types[kind] and all(_is_flat(m, types) for m in members)
+    members = re.findall(r'%"[^"]*"|%[^\s,}]+', text)
+    return "ptr" not in text and all(_is_flat(m, types) for m in members)
 
 
 def _close(header: str) -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from hlsc.errors import SourceError
 from hlsc.frontend import passes
 from hlsc.frontend.arrays import rename_allocas
+from hlsc.frontend.facts import marker_of, set_loop_metadata
 from hlsc.frontend.intrinsics import read_intrinsic, stream_declarations
 from hlsc.frontend.llvmtext import (
     NAME,
@@ -24,7 +25,6 @@ from hlsc.frontend.llvmtext import (
     natural_loops,
     strip_debug,
 )
-from hlsc.frontend.facts import marker_of, set_loop_metadata
 from hlsc.frontend.pragmas import Marker
 from hlsc.ir import Loc
 
