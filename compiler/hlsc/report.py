@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What synthesis found, as data (`report.json`) and as a table for people.
+
+The report holds no times, paths of this machine or versions: the same sources give the same bytes.
+Lines are those of the user's files.  `clock_estimate_ns` comes from the delay table; `delays_measured`
+says whether that table was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hlsc.backend import axilite
+from hlsc.backend.lower import Rtl
+from hlsc.backend.top import axis_signals
+from hlsc.interp import RunError, interpret
+from hlsc.ir import Design, Node, Process, Region
+from hlsc.schedule.delays import Timing, memory_style, multiplier_dsps
+from hlsc.schedule.problem import source
+from hlsc.schedule.sdc import Schedule
+
+__all__ = ["make_report", "table", "trip_count", "warnings"]
+
+_TRIPS = 1_000_000  # longer loops are counted as unknown
+
+Schedules = Mapping[tuple[str, str], Schedule]
+
+
+def make_report(
+    design: Design, schedules: Schedules, rtl: Rtl, timing: Timing, part: str
+) -> dict[str, Any]:
+    """The report of a scheduled and lowered design, ready for `json.dumps`."""
+    register_file = bool(design.control_bundle) or any(p.kind == "s_axilite" for p in design.ports)
+    registers = axilite.registers(design) if register_file else ()
+    worst = max((_path(s) for s in schedules.values()), default=0.0)
+    used = timing.table.register + worst
+    return {
+        "top": design.top,
+        "part": part,
+        "clock_ns": timing.clock_ns,
+        "clock_estimate_ns": round(used / (timing.budget + timing.table.register) * timing.clock_ns, 2),
+        "delay_table": timing.table.name,
+        "delays_measured": timing.table.measured,
+        "loops": [_loop(p, r, schedules) for p in design.processes for r in p.regions if r.is_loop],
+        "blocks": [
+            {"process": p.name, "name": r.name, "cycles": schedules[(p.name, r.name)].length}
+            for p in design.processes
+            for r in p.regions
+            if not r.is_loop
+        ],
+        "processes": [_process(p, rtl) for p in design.processes],
+        "memories": [
+            {
+                "process": p.name,
+                "name": m.name,
+                "width": m.width,
+                "depth": m.depth,
+                "style": "rom" if m.init is not None else memory_style(m),
+                "bram36": _bram36(m.width, m.depth) if memory_style(m) == "bram" else 0,
+                **_at(m.loc),
+            }
+            for p in design.processes
+            for m in p.memories
+        ],
+        "fifos": [
+            {
+                "name": c.name,
+                "width": c.width,
+                "depth": c.depth,
+                "producer": c.producer,
+                "consumer": c.consumer,
+                **_at(c.loc),
+            }
+            for c in design.channels
+            if c.producer and c.consumer
+        ],
+        "registers": [
+            {
+                "name": r.name,
+                "offset": r.offset,
+                "width": r.width,
+                "access": r.access,
+                "doc": r.doc,
+            }
+            for r in registers
+        ],
+        "ports": _ports(design),
+        "control": {"protocol": design.control, "bundle": design.control_bundle},
+        "warnings": warnings(design, schedules),
+    }
+
+
+def _at(loc: Any) -> dict[str, Any]:
+    return {"file": loc.file if loc else None, "line": loc.line if loc else None}
+
+
+def _loop(process: Process, region: Region, schedules: Schedules) -> dict[str, Any]:
+    s = schedules[(process.name, region.name)]
+    trips = trip_count(region)
+    ii = s.ii if s.ii is not None else s.length
+    return {
+        "label": region.label or region.name,
+        **_at(region.loc),
+        "process": process.name,
+        "name": region.name,
+        "pipelined": s.ii is not None,
+        "ii": ii,
+        "asked_ii": region.ii,
+        "depth": s.length,
+        "limited_by": None
+        if s.limit is None
+        else {
+            "kind": s.limit.kind,
+            "what": s.limit.text,
+            "lines": [str(x) for x in s.limit.lines],
+        },
+        "trip_count": trips,
+        "latency": None if trips is None else (trips - 1) * ii + s.length,
+    }
+
+
+def trip_count(region: Region) -> int | None:
+    """Iterations of a loop whose exit depends on constants and phis alone; None if it does not."""
+    by_id = region.by_id()
+    if region.exit is None:
+        return 1
+    cone: dict[int, Node] = {}
+    work = [region.exit]
+    while work:
+        n = by_id[work.pop()]
+        if n.id in cone:
+            continue
+        if n.op in {"var", "arg", "load", "read", "empty"}:
+            return None
+        cone[n.id] = n
+        work.extend(n.args)
+    nodes = tuple(n for n in region.nodes if n.id in cone)
+    alone = Process("count", (Region("loop", nodes, region.exit),))
+    try:
+        return interpret(Design("count", (), (alone,)), limit=_TRIPS).iterations["count.loop"]
+    except RunError:
+        return None
+
+
+def _path(schedule: Schedule) -> float:
+    """Longest register-to-register path of one region in ns, by the delay table."""
+    problem, t = schedule.problem, schedule.times
+    by_id = problem.region.by_id()
+    arrival: dict[int, float] = {}
+    worst = 0.0
+    for i in problem.operations:
+        n = by_id.get(i)
+        if n is None or n.op == "phi":
+            continue
+        start = 0.0
+        for a in (*n.args, *(() if n.pred is None else (n.pred,))):
+            s = source(by_id, a)
+            cost = problem.costs.get(s.id)
+            if cost is None or s.op == "phi" or t[s.id] + cost.latency != t[i]:
+                continue
+            start = max(start, arrival[s.id] if cost.latency == 0 else cost.out_delay)
+        arrival[i] = start + problem.costs[i].delay
+        worst = max(worst, arrival[i])
+    return worst
+
+
+def _process(process: Process, rtl: Rtl) -> dict[str, Any]:
+    counts: dict[str, int] = {}
+    dsps = 0
+    for r in process.regions:
+        by_id = r.by_id()
+        for n in r.nodes:
+            if n.op in {"const", "var", "arg", "phi", "zext", "sext", "trunc", "extract", "concat"}:
+                continue
+            counts[n.op] = counts.get(n.op, 0) + 1
+            if n.op == "mul":
+                widths = [min(n.width, source(by_id, a).width + 1) for a in n.args]
+                dsps += multiplier_dsps(widths[0] - 1, widths[1] - 1)
+    module = rtl.modules[process.name].hw
+    return {
+        "name": process.name,
+        "module": module.name,
+        "operators": dict(sorted(counts.items())),
+        "dsp48_estimate": dsps,
+        "register_bits": module.register_bits,
+    }
+
+
+def _bram36(width: int, depth: int) -> float:
+    """Block RAM36 of a simple dual-port memory, in halves: widths 1, 2, 4, 9, 18, 36 (72 as RAMB36)."""
+    best = float("inf")
+    for w, d in ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512)):
+        best = min(best, -(-width // w) * -(-depth // d) / 2)
+    return best
+
+
+def _ports(design: Design) -> list[dict[str, Any]]:
+    channels = {c.name: c for c in design.channels}
+    found = []
+    for p in design.ports:
+        entry: dict[str, Any] = {
+            "name": p.name,
+            "kind": p.kind,
+            "direction": p.direction,
+            "width": p.width,
+        }
+        if p.kind == "axis":
+            entry["signals"] = {s: w for s, w, _, _ in axis_signals(channels[p.name])}
+        if p.offset is not None:
+            entry["offset"] = p.offset
+        found.append(entry)
+    return found
+
+
+def warnings(design: Design, schedules: Schedules) -> list[str]:
+    """Missed initiation intervals, and operators slower than the clock."""
+    found = []
+    for p in design.processes:
+        for r in p.regions:
+            s = schedules[(p.name, r.name)]
+            where = f"{r.loc or p.name}: loop {r.label or r.name}"
+            if s.limit is not None and s.ii is not None:
+                asked = r.ii or 1
+                if r.ii is not None:
+                    found.append(f"{where} reaches II {s.ii}, not the asked {asked}: {s.limit}")
+            for i in s.problem.slow:
+                n = r.by_id()[i]
+                found.append(
+                    f"{n.loc or p.name}: {n.op} of {n.width} bits takes longer than the clock period allows"
+                )
+    return found
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """The report for people."""
+    lines = [
+        f"{report['top']} on {report['part']}: clock {report['clock_ns']:g} ns asked, "
+        f"{report['clock_estimate_ns']:g} ns estimated"
+        + ("" if report["delays_measured"] else " (delay table estimated, not measured)")
+    ]
+    rows: list[Sequence[str]] = [("loop", "at", "II", "asked", "depth", "trips", "limited by")]
+    for x in report["loops"]:
+        at = f"{x['file']}:{x['line']}" if x["file"] else ""
+        why = x["limited_by"]
+        rows.append(
+            (
+                f"{x['process']}.{x['label']}",
+                at,
+                str(x["ii"]) if x["pipelined"] else f"({x['ii']})",
+                str(x["asked_ii"] or "-"),
+                str(x["depth"]),
+                "?" if x["trip_count"] is None else str(x["trip_count"]),
+                "" if why is None else f"{why['kind']}: {why['what']}",
+            )
+        )
+    lines += _columns(rows)
+    rows = [("process", "registers", "DSP48E1", "operators")]
+    for x in report["processes"]:
+        ops = " ".join(f"{k} {v}" for k, v in x["operators"].items())
+        rows.append((x["name"], str(x["register_bits"]), str(x["dsp48_estimate"]), ops))
+    lines += ["", *_columns(rows)]
+    if report["memories"]:
+        rows = [("memory", "words", "bits", "style", "BRAM36")]
+        for x in report["memories"]:
+            name = f"{x['process']}.{x['name']}"
+            rows.append((name, str(x["depth"]), str(x["width"]), x["style"], f"{x['bram36']:g}"))
+        lines += ["", *_columns(rows)]
+    if report["fifos"]:
+        rows = [("FIFO", "words", "bits", "from", "to")]
+        for x in report["fifos"]:
+            row = (x["name"], str(x["depth"]), str(x["width"]), x["producer"], x["consumer"])
+            rows.append(row)
+        lines += ["", *_columns(rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
+    return [
+        "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows
+    ]

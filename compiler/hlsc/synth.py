@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiler as one function: C++ sources → SystemVerilog and report.
+
+`synthesize` runs every stage; `back_end` starts from a `Design`, for tests and for designs made otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hlsc import report as reports
+from hlsc.backend.lower import Rtl, lower
+from hlsc.errors import HlscError
+from hlsc.ir import Design
+from hlsc.schedule.delays import TABLES, Timing
+from hlsc.schedule.feedback import after_writes
+from hlsc.schedule.prepare import prepare
+from hlsc.schedule.problem import Problem, build
+from hlsc.schedule.sdc import Schedule, schedule
+from hlsc.schedule.verify import verify
+
+__all__ = ["STAGES", "SynthResult", "back_end", "synthesize", "timing_for"]
+
+DEFAULT_PART = "xc7z020clg400-1"
+
+STAGES = (
+    "pragmas",
+    "llvm-raw",
+    "llvm",
+    "rotated",
+    "regions",
+    "simplified",
+    "hoisted",
+    "cdfg",
+    "prepared",
+    "schedule",
+    "mlir",
+    "sv",
+)
+"""What can be dumped, in order: front end, middle end, back end.  `cdfg` is the middle end's result."""
+
+Dump = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class SynthResult:
+    """What synthesis gave.  `design` is what the middle end made, `prepared` what was scheduled.
+
+    `sv_path` and `report_path` are None if no output directory was given; `text` is the SystemVerilog.
+    """
+
+    design: Design
+    prepared: Design
+    text: str
+    report: dict[str, Any]
+    schedules: Mapping[tuple[str, str], Schedule] = field(repr=False)
+    sv_path: Path | None = None
+    report_path: Path | None = None
+    dumps: tuple[Path, ...] = ()
+
+    @property
+    def sv_paths(self) -> tuple[Path, ...]:
+        return () if self.sv_path is None else (self.sv_path,)
+
+
+def timing_for(clock_ns: float, part: str = DEFAULT_PART) -> Timing:
+    """The delay table of a part against a clock period; HlscError if either is out of range."""
+    if not 1.0 <= clock_ns <= 1000.0:
+        raise HlscError(f"clock period must be 1 to 1000 ns, not {clock_ns:g}")
+    for prefix, delays in TABLES.items():
+        if part.lower().startswith(prefix):
+            return Timing(clock_ns, delays)
+    known = ", ".join(f"{p}…" for p in TABLES)
+    raise HlscError(f"part must be one with a delay table ({known}), not {part}")
+
+
+def back_end(
+    design: Design,
+    *,
+    timing: Timing,
+    scheduler: Callable[[Problem], Schedule] = schedule,
+    dump: Dump | None = None,
+) -> tuple[Design, dict[tuple[str, str], Schedule], Rtl]:
+    """Prepare, schedule, verify and lower a design."""
+    show = dump or (lambda stage, text: None)
+    show("cdfg", str(design))
+    prepared = prepare(design)
+    show("prepared", str(prepared))
+    schedules: dict[tuple[str, str], Schedule] = {}
+    loops = after_writes(prepared)
+    for p in prepared.processes:
+        for r in p.regions:
+            found = scheduler(build(p, r, timing, loops.get(p.name, frozenset())))
+            schedules[(p.name, r.name)] = verify(p, found, timing)
+    show("schedule", "".join(f"{p}.{s}\n" for (p, _), s in schedules.items()))
+    rtl = lower(prepared, schedules)
+    show("mlir", rtl.mlir)
+    show("sv", rtl.text)
+    return prepared, schedules, rtl
+
+
+def synthesize(
+    sources: Sequence[Path],
+    top: str,
+    *,
+    clock_ns: float = 10.0,
+    part: str = DEFAULT_PART,
+    directives: Path | None = None,
+    include_dirs: Sequence[Path] = (),
+    defines: Mapping[str, str] | None = None,
+    out_dir: Path | None = None,
+    dump: Iterable[str] = (),
+) -> SynthResult:
+    """Compile `sources` with `top` as the top function.
+
+    With `out_dir`: writes `<top>.sv`, `report.json`, and `<top>.<stage>.txt` for every stage of `dump`.
+    Raises HlscError, with file and line where there is one.
+    """
+    from hlsc.frontend import compile_program
+    from hlsc.middle import lower as middle
+
+    timing = timing_for(clock_ns, part)
+    wanted = list(dict.fromkeys(dump))
+    for stage in wanted:
+        if stage not in STAGES:
+            raise HlscError(f"stage to dump must be one of {', '.join(STAGES)}, not {stage}")
+    if wanted and out_dir is None:
+        raise HlscError("an output directory must be given with --dump")
+    dumps: list[Path] = []
+
+    def show(stage: str, text: str) -> None:
+        if stage in wanted and out_dir is not None:
+            out_dir.mkdir(parents=True, exist_ok=True)
+            path = out_dir / f"{top}.{stage}.txt"
+            path.write_text(text)
+            dumps.append(path)
+
+    for source in sources:
+        if not Path(source).is_file():
+            raise HlscError(f"source file must exist, not {source}")
+    program = compile_program(
+        [Path(s) for s in sources],
+        top,
+        include_dirs=[Path(i) for i in include_dirs],
+        defines=dict(defines or {}),
+        directives=directives,
+        dump=show,
+    )
+    design = middle(program, dump=show)
+    prepared, schedules, rtl = back_end(design, timing=timing, dump=show)
+    report = reports.make_report(prepared, schedules, rtl, timing, part)
+    sv_path = report_path = None
+    if out_dir is not None:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        sv_path, report_path = out_dir / f"{top}.sv", out_dir / "report.json"
+        sv_path.write_text(rtl.text)
+        report_path.write_text(json.dumps(report, indent=2) + "\n")
+    return SynthResult(
+        design, prepared, rtl.text, report, schedules, sv_path, report_path, tuple(dumps)
+    )
