@@ -115,7 +115,7 @@ struct ap_int_base {
 #ifndef __HLSC_SYNTH__
   ap_int_base(const char* text, int radix = 0) : V(static_cast<Store>(parse<W>(text, radix).v)) {}
 
-  /// Digits in `radix`; prefixed 0b, 0o, 0x unless ten.  Radix 2 shows all W bits.
+  /// Digits in `radix` (2, 8, 10, 16) behind 0b, 0o, 0x; radix 2 shows the bits, without a sign.
   std::string to_string(int radix = 2, bool with_sign = S) const;
 #endif
 

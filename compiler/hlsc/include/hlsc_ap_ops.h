@@ -140,33 +140,57 @@ HLSC_AP_FN constexpr const T& divisor(const T& v) {
 }
 #endif
 
-#define HLSC_SAME_SIGN(A, B)                                                                     \
-  static_assert(operand<A>::sign == operand<B>::sign,                                            \
-                "both operands of / and % must be ap_int or both ap_uint, not one of each: the " \
+// With a C integer: an ap_uint takes a signed one (x % 3), which must not be negative; an ap_int
+// does not take an unsigned one.  That is where the Xilinx headers are right.
+#ifndef __HLSC_SYNTH__
+[[noreturn]] void bad_sign();
+template <bool Mixed, class T>
+HLSC_AP_FN constexpr const T& not_negative(const T& v) {
+  return Mixed && v < 0 ? (bad_sign(), v) : v;
+}
+#else
+template <bool Mixed, class T>
+HLSC_AP_FN constexpr const T& not_negative(const T& v) {
+  return v;
+}
+#endif
+
+#define HLSC_SAME_SIGN(OK)                                                                        \
+  static_assert(OK,                                                                               \
+                "both operands of / and % must be signed or both unsigned, not one of each: the " \
                 "Xilinx headers give wrong results there; convert one, as in ap_int<W + 1>(u)")
 
-#define HLSC_DIVIDE(OP, RESULT)                                                       \
-  template <class A, class B, class R = typename of_ap<A, B>::RESULT>                 \
-  HLSC_AP_FN constexpr R operator OP(const A& a, const B& b) {                        \
-    HLSC_SAME_SIGN(A, B);                                                             \
-    typedef typename of_ap<A, B>::quotient T;                                         \
-    return R(raw(), static_cast<T>(num(a).V) OP divisor(static_cast<T>(num(b).V)));   \
-  }                                                                                   \
-  template <class A, class C, class R = typename of_ap_c<A, C>::RESULT, class = void> \
-  HLSC_AP_FN constexpr R operator OP(const A& a, C c) {                               \
-    typedef typename of_ap_c<A, C>::quotient T;                                       \
-    return R(raw(), static_cast<T>(num(a).V) OP divisor(static_cast<T>(c)));          \
-  }                                                                                   \
-  template <class C, class B, class R = typename of_c_ap<C, B>::RESULT, class = void, \
-            class = void>                                                             \
-  HLSC_AP_FN constexpr R operator OP(C c, const B& b) {                               \
-    typedef typename of_c_ap<C, B>::quotient T;                                       \
-    return R(raw(), static_cast<T>(c) OP divisor(static_cast<T>(num(b).V)));          \
+#define HLSC_DIVIDE(OP, RESULT, C_LEFT)                                                           \
+  template <class A, class B, class R = typename of_ap<A, B>::RESULT>                             \
+  HLSC_AP_FN constexpr R operator OP(const A& a, const B& b) {                                    \
+    HLSC_SAME_SIGN(operand<A>::sign == operand<B>::sign);                                         \
+    typedef typename of_ap<A, B>::quotient T;                                                     \
+    return R(raw(), static_cast<T>(num(a).V) OP divisor(static_cast<T>(num(b).V)));               \
+  }                                                                                               \
+  template <class A, class C, class R = typename of_ap_c<A, C>::RESULT, class = void>             \
+  HLSC_AP_FN constexpr R operator OP(const A& a, C c) {                                           \
+    HLSC_SAME_SIGN(!operand<A>::sign || operand<C>::sign);                                        \
+    typedef typename of_ap_c<A, C>::quotient T;                                                   \
+    return R(raw(), static_cast<T>(num(a).V) OP divisor(not_negative < !operand<A>::sign &&       \
+                                                        operand<C>::sign > (static_cast<T>(c)))); \
+  }                                                                                               \
+  template <class C, class B, class R = typename of_c_ap<C, B>::RESULT, class = void,             \
+            class = void>                                                                         \
+  HLSC_AP_FN constexpr R operator OP(C c, const B& b) {                                           \
+    static_assert(C_LEFT || always_false<C>::is,                                                  \
+                  "the dividend must be an ap_int or ap_uint, not a C integer: the Xilinx "       \
+                  "headers cut the quotient to the divisor's width; write ap_int<32>(c) / x");    \
+    HLSC_SAME_SIGN(!operand<B>::sign || operand<C>::sign);                                        \
+    typedef typename of_c_ap<C, B>::quotient T;                                                   \
+    return R(raw(),                                                                               \
+             not_negative < !operand<B>::sign &&                                                  \
+                 operand<C>::sign > (static_cast<T>(c))OP divisor(static_cast<T>(num(b).V)));     \
   }
 
-HLSC_DIVIDE(/, div)
-HLSC_DIVIDE(%, mod)
+HLSC_DIVIDE(/, div, false)
+HLSC_DIVIDE(%, mod, true)
 #undef HLSC_DIVIDE
+#undef HLSC_SAME_SIGN
 
 // ---- comparison, by value
 // --------------------------------------------------------------------------

@@ -30,6 +30,12 @@ inline void bad_range(int hi, int lo, int width) {
 
 inline void bad_divisor() { hlsc::sim::fail("the divisor of / and % must not be zero"); }
 
+inline void bad_sign() {
+  hlsc::sim::fail(
+      "a C integer in / or % with an ap_uint must not be negative (the Xilinx headers give wrong "
+      "results); convert the ap_uint to an ap_int");
+}
+
 [[noreturn]] inline void bad_text(const char* text, int radix) {
   hlsc::sim::fail("the text of a number must be digits of radix " + std::to_string(radix) +
                   " (2, 8, 10 or 16), not '" + text + "'");
@@ -84,7 +90,7 @@ std::string ap_int_base<W, S>::to_string(int radix, bool with_sign) const {
   typedef unsigned _BitInt(max_of(W, 8)) U;
   if (radix != 2 && radix != 8 && radix != 10 && radix != 16)
     hlsc::sim::fail("the radix of to_string must be 2, 8, 10 or 16, not " + std::to_string(radix));
-  const bool negative = with_sign && radix != 2 && sign();
+  const bool negative = (with_sign || radix == 10) && radix != 2 && sign();
   U rest = static_cast<U>(raw_bits());
   if (negative) rest = static_cast<U>(static_cast<Raw>(static_cast<Raw>(0) - raw_bits()));
   std::string text;
@@ -92,7 +98,10 @@ std::string ap_int_base<W, S>::to_string(int radix, bool with_sign) const {
     text += "0123456789abcdef"[static_cast<int>(rest % static_cast<U>(radix))];
     rest = static_cast<U>(rest / static_cast<U>(radix));
   } while (rest != 0);
-  if (radix == 2) text.resize(W, '0');
+  // Other radices than ten: a leading 0 where the first digit would look like a sign, if W allows.
+  const int bits_each = radix == 2 ? 1 : radix == 8 ? 3 : 4;
+  const std::size_t most = static_cast<std::size_t>((W + bits_each - 1) / bits_each);
+  if (radix != 10 && 2 * digit_of(text.back()) >= radix && text.size() < most) text += '0';
   text += radix == 2 ? "b0" : radix == 8 ? "o0" : radix == 16 ? "x0" : "";
   if (negative) text += '-';
   std::reverse(text.begin(), text.end());
