@@ -26,6 +26,7 @@ from hlsc.frontend.facts import (
     set_loop_metadata,
 )
 from hlsc.frontend.grammar import Pragma
+from hlsc.frontend.intrinsics import SIDE_EFFECT
 from hlsc.frontend.llvmtext import Function, Loop, ModuleText, innermost, natural_loops
 from hlsc.frontend.memory import FILL
 from hlsc.frontend.program import ArrayFacts, DependencePragma, LoopFacts
@@ -76,7 +77,7 @@ def build(
         text,
         flags=re.M,
     )
-    text += "attributes #900 = { noduplicate nounwind willreturn nosync nocallback memory(inaccessiblemem: readwrite) }\n"
+    text += f"attributes #900 = {{ noduplicate {SIDE_EFFECT} }}\n"
     module = ModuleText(passes.run_passes(text, passes.CLEAN))
     facts = {k: v.facts for k, v in table.items()}
     return Built(module, facts, arrays, resolved)

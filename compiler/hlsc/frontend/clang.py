@@ -60,8 +60,8 @@ def expand(text: str, name: str, defines: Mapping[str, str]) -> str:
     with tempfile.TemporaryDirectory(prefix="hlsc-") as work:
         path = Path(work) / "expand.cpp"
         path.write_text(text)
-        args = ["-E", "-std=c++17", "-w", "-x", "c++", *_defines(defines), path]
-        return _run(args, f"preprocessing {name}")
+        args = ["-E", "-std=c++17", "-w", "-x", "c++", *_defines(defines)]
+        return _run([*args, path], f"preprocessing {name}")
 
 
 def compile_ir(text: str, name: str) -> str:

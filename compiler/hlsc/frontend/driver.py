@@ -77,7 +77,8 @@ class _Compilation:
             before = self.rewriter.top_head
             text = self.rewriter.rewrite(text, given)
             if self.rewriter.top_head is not before:
-                text += f'\n# 1 "<hlsc>"\nextern "C" void {region.ENTRY}() {{ hlsc_entry::top<&{self.top}>::run(); }}\n'
+                call = f"hlsc_entry::top<&{self.top}>::run();"
+                text += f'\n# 1 "<hlsc>"\nextern "C" void {region.ENTRY}() {{ {call} }}\n'
             texts.append((text, source.name))
         for d in given:
             if id(d) not in self.rewriter.placed:

@@ -3,7 +3,7 @@
 
 Streams are unbounded queues of integers (packed words); processes run one after the other in the order
 of the source, as the C++ program does.  For tests of every later stage: what the RTL must do is what
-`run_raw` does.
+`Runner.of_raw` does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ctypes
 import itertools
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import llvmlite.binding as llvm
@@ -23,7 +23,7 @@ from hlsc.frontend.llvmtext import ModuleText
 from hlsc.frontend.passes import target_machine
 from hlsc.frontend.program import Program
 
-__all__ = ["Result", "run_program", "run_raw"]
+__all__ = ["Result", "Runner"]
 
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)
 _EMPTY = ctypes.CFUNCTYPE(ctypes.c_uint8, ctypes.c_uint64)
@@ -35,6 +35,7 @@ class Result:
 
     streams: dict[str, list[int]] = field(default_factory=dict)
     scalars: dict[str, int] = field(default_factory=dict)
+    left: dict[str, list[int]] = field(default_factory=dict)  # what inputs were not read
 
 
 class _Machine:
@@ -79,7 +80,7 @@ class _Machine:
             memory = f"i{8 * size}"
             same = width == 8 * size
             if kind == "read":
-                take = f"  %m = load {memory}, ptr %b\n"
+                take = f"  %m = load {memory}, ptr %b, align 1\n"
                 take += (
                     f"  ret {memory} %m\n"
                     if same
@@ -93,7 +94,7 @@ class _Machine:
             give = f"  %m = zext i{width} %v to {memory}\n" if not same else ""
             return (
                 f"define void @hlsc.write.i{width}(ptr %s, i{width} %v) {{\n{head}{give}"
-                f"  store {memory} {'%v' if same else '%m'}, ptr %b\n"
+                f"  store {memory} {'%v' if same else '%m'}, ptr %b, align 1\n"
                 f"  %p = inttoptr i64 {write} to ptr\n  call void %p(i64 %h, ptr %b, i64 {size})\n"
                 "  ret void\n}"
             )
@@ -101,109 +102,127 @@ class _Machine:
         pattern = r"^declare .*@hlsc\.(read|write|empty)(?:\.i(\d+))?\(.*$"
         return re.sub(pattern, one, text, flags=re.MULTILINE)
 
-    def execute(self, text: str, functions: Sequence[str]) -> None:
-        """Compile a module and call `void f()` for each name."""
+    def compile(self, text: str, functions: Sequence[str]) -> list[Callable[[], None]]:
+        """Compile a module; gives `void f()` for each name."""
         module = llvm.parse_assembly(text, context=llvm.create_context())
         module.verify()
         target_machine()  # initialises LLVM; the engine takes a machine of its own
-        machine = llvm.Target.from_default_triple().create_target_machine()
-        engine = llvm.create_mcjit_compiler(module, machine)
-        engine.finalize_object()
-        for name in functions:
-            ctypes.CFUNCTYPE(None)(engine.get_function_address(name))()
-            if self.problem:
-                raise HlscError(f"running '{name}': {self.problem}")
+        machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
+        self.engine = llvm.create_mcjit_compiler(module, machine)
+        self.engine.finalize_object()
+        return [ctypes.CFUNCTYPE(None)(self.engine.get_function_address(f)) for f in functions]
 
 
-def _handle(n: int) -> int:
-    return 0x1000 + 16 * n  # never followed, only compared
+class Runner:
+    """A compiled module with its streams and scalars; `run` may be called again and again."""
 
+    def __init__(self, program: Program) -> None:
+        self.ports = program.ports
+        self.machine = _Machine()
+        self.buffers = {p.name: (ctypes.c_uint8 * 1024)() for p in program.ports}
+        self.handles = {c.name: 0x1000 + 16 * i for i, c in enumerate(program.channels)}
+        self.functions: dict[str, Callable[[], None]] = {}
 
-def run_program(
-    program: Program, streams: Mapping[str, Sequence[int]], scalars: Mapping[str, int]
-) -> Result:
-    """Run the processes of a program on words for its input streams and values for its scalars."""
-    machine = _Machine()
-    handles = {c.name: _handle(i) for i, c in enumerate(program.channels)}
-    for name, words in streams.items():
-        machine.queues[handles[name]] = deque(words)
-    ports = {p.name: p for p in program.ports}
-    outs = {p.name: (ctypes.c_uint8 * 1024)() for p in program.ports if p.direction == "out"}
-    text = machine.bodies(program.module)
-    arrays = []
-    for process in program.processes:
-        header = re.search(rf"^define void @{re.escape(process.function)}\(.*$", text, re.M)
-        assert header
-        types = re.findall(r"(ptr|i\d+) %", header.group())
-        args = []
-        for kind, b in zip(types, process.bindings, strict=True):
-            if b.kind == "channel":
-                args.append(f"ptr inttoptr (i64 {handles[b.target]} to ptr)")
-            elif b.kind == "scalar":
-                args.append(f"{kind} {scalars[b.target] & ((1 << int(kind[1:])) - 1)}")
-            elif b.kind == "out":
-                args.append(f"ptr inttoptr (i64 {ctypes.addressof(outs[b.target])} to ptr)")
-            else:
-                raise HlscError("arrays of streams cannot be run yet")
-        arrays.append(args)
-        call = f"call void @{process.function}({', '.join(args)})"
-        text += f"define void @hlsc.run.{process.name}() {{\n  {call}\n  ret void\n}}\n"
-    machine.execute(text, [f"hlsc.run.{p.name}" for p in program.processes])
-    result = Result()
-    for c in program.channels:
-        if c.consumer is None:
-            result.streams[c.name] = list(machine.queues.get(handles[c.name], ()))
-    for name, buffer in outs.items():
-        port = ports[name]
-        if port.kind != "axis":
-            size = (port.width + 7) // 8
-            result.scalars[name] = int.from_bytes(bytes(buffer[:size]), "little")
-    return result
+    @classmethod
+    def of_program(cls, program: Program) -> Runner:
+        """The final module: each process is called once, in the order of the source."""
+        self = cls(program)
+        text = self.machine.bodies(program.module)
+        for process in program.processes:
+            name = re.escape(process.function)
+            header = re.search(rf"^define void @{name}\(.*$", text, re.MULTILINE)
+            assert header
+            types = re.findall(r"(ptr|i\d+) %", header.group())
+            loads: list[str] = []
+            args = []
+            for kind, b in zip(types, process.bindings, strict=True):
+                if b.kind == "channel":
+                    args.append(f"ptr {_pointer(self.handles[b.target])}")
+                elif b.kind == "out":
+                    args.append(f"ptr {self._buffer(b.target)}")
+                elif b.kind == "scalar":
+                    value = f"%a{len(loads)}"
+                    loads += self._load(b.target, int(kind[1:]), value)
+                    args.append(f"{kind} {value}")
+                else:
+                    raise HlscError("arrays of streams cannot be run yet")
+            call = f"  call void @{process.function}({', '.join(args)})"
+            body = "\n".join([*loads, call, "  ret void"])
+            text += f"define void @hlsc.run.{process.name}() {{\n{body}\n}}\n"
+        names = [p.name for p in program.processes]
+        compiled = self.machine.compile(text, [f"hlsc.run.{n}" for n in names])
+        self.functions = dict(zip(names, compiled, strict=True))
+        return self
 
+    @classmethod
+    def of_raw(cls, raw: str, program: Program) -> Runner:
+        """The IR of stage llvm-raw, before any pass; ports are those of its program."""
+        self = cls(program)
+        module = ModuleText(raw)
+        define_bodies(module)
+        order = [p.name for p in program.ports if p.name != "ap_return"]
+        parts = [self._raw_part(line, order) for line in str(module).splitlines()]
+        text = self.machine.bodies("\n".join(parts))
+        self.functions = {program.top: self.machine.compile(text, ["hlsc_run"])[0]}
+        return self
 
-def run_raw(
-    raw: str, program: Program, streams: Mapping[str, Sequence[int]], scalars: Mapping[str, int]
-) -> Result:
-    """Run the IR of stage llvm-raw, before any pass; names and positions are those of `program`."""
-    machine = _Machine()
-    module = ModuleText(raw)
-    define_bodies(module)
-    order = [p.name for p in program.ports if p.name != "ap_return"]
-    buffers = {p.name: (ctypes.c_uint8 * 1024)() for p in program.ports}
-    handles = {name: _handle(i) for i, name in enumerate(order)}
-    for name, words in streams.items():
-        machine.queues[handles[name]] = deque(words)
-    parts: list[str] = []
-    for part in str(module).splitlines():
-        m = re.match(r"declare (.*?)@([\w.$]+)\((.*?)\)", part)
+    def _raw_part(self, line: str, order: Sequence[str]) -> str:
+        """A line of the raw module, with a body for what only the compiler knows."""
+        m = re.match(r"declare (.*?)@([\w.$]+)\((.*?)\)", line)
         name = m.group(2) if m else ""
         i = read_intrinsic(name)
         if name.startswith("_ZN9hlsc_mark") or (i and i.name == "declare"):
-            parts.append(_empty_body(part))
-        elif i and i.name in {"port", "result"}:
+            return _empty_body(line)
+        if i and i.name in {"port", "result"}:
             port = "ap_return" if i.args[0] < 0 else order[i.args[0]]
-            at = handles[port] if i.name == "port" else ctypes.addressof(buffers[port])
-            parts.append(f"define ptr @{name}() {{\n  ret ptr inttoptr (i64 {at} to ptr)\n}}")
-        elif m and (arg := re.match(r"hlsc\.arg\.(\d+)\.i(\d+)", name)):
-            w = int(arg.group(2))
-            value = scalars[order[int(arg.group(1))]] & ((1 << w) - 1)
-            parts.append(f"define i{w} @{name}() {{\n  ret i{w} {_constant(value, w)}\n}}")
-        else:
-            parts.append(part)
-    machine.execute(machine.bodies("\n".join(parts)), ["hlsc_run"])
-    result = Result()
-    for port in program.ports:
-        if port.direction == "out" and port.kind == "axis":
-            result.streams[port.name] = list(machine.queues.get(handles[port.name], ()))
-        elif port.direction == "out":
-            size = (port.width + 7) // 8
-            value = int.from_bytes(bytes(buffers[port.name][:size]), "little")
-            result.scalars[port.name] = value & ((1 << port.width) - 1)
-    return result
+            at = _pointer(self.handles[port]) if i.name == "port" else self._buffer(port)
+            return f"define ptr @{name}() {{\n  ret ptr {at}\n}}"
+        if arg := re.match(r"hlsc\.arg\.(\d+)\.i(\d+)", name):
+            width = int(arg.group(2))
+            load = self._load(order[int(arg.group(1))], width, "%v")
+            body = "\n".join([*load, f"  ret i{width} %v"])
+            return f"define i{width} @{name}() {{\n{body}\n}}"
+        return line
+
+    def _buffer(self, port: str) -> str:
+        return _pointer(ctypes.addressof(self.buffers[port]))
+
+    def _load(self, port: str, width: int, to: str) -> list[str]:
+        size = 8 * ((width + 7) // 8)
+        load = f"load volatile i{size}, ptr {self._buffer(port)}, align 1"
+        if size == width:
+            return [f"  {to} = {load}"]
+        return [f"  {to}.w = {load}", f"  {to} = trunc i{size} {to}.w to i{width}"]
+
+    def run(self, streams: Mapping[str, Sequence[int]], scalars: Mapping[str, int]) -> Result:
+        """One run on packed words for the input streams and values for the scalars."""
+        queues = self.machine.queues
+        queues.clear()
+        self.machine.problem = ""
+        for port in self.ports:
+            if port.kind == "axis":
+                queues[self.handles[port.name]] = deque(streams.get(port.name, ()))
+            elif port.direction == "in":
+                value = scalars[port.name] & ((1 << port.width) - 1)
+                buffer = self.buffers[port.name]
+                ctypes.memmove(buffer, value.to_bytes(len(buffer), "little"), len(buffer))
+        for name, function in self.functions.items():
+            function()
+            if self.machine.problem:
+                raise HlscError(f"running '{name}': {self.machine.problem}")
+        result = Result()
+        for port in self.ports:
+            if port.kind == "axis":
+                words = list(queues[self.handles[port.name]])
+                (result.streams if port.direction == "out" else result.left)[port.name] = words
+            elif port.direction == "out":
+                value = int.from_bytes(bytes(self.buffers[port.name]), "little")
+                result.scalars[port.name] = value & ((1 << port.width) - 1)
+        return result
 
 
-def _constant(value: int, width: int) -> str:
-    return ("true" if value else "false") if width == 1 else str(value)
+def _pointer(address: int) -> str:
+    return f"inttoptr (i64 {address} to ptr)"
 
 
 def _empty_body(declare: str) -> str:

@@ -137,9 +137,8 @@ def _channels(
         e = ends.get(s.name, _Ends())
         _single(s.name, e, s.loc)
         if not e.readers or not e.writers:
-            what = "read" if not e.readers else "written"
-            if not e.readers and not e.writers:
-                what = "read nor written" if False else "written and read"
+            what = "written and read" if not (e.readers or e.writers) else "read"
+            what = "written" if e.readers else what
             raise SourceError(
                 f"stream '{s.name}' must be {what} by a process", s.loc, "delete it if it is not used"
             )
@@ -283,13 +282,13 @@ def _check_globals(module: ModuleText) -> None:
         for m in re.findall(r"@([\w.$-]+)", line)
     }
     for part in module.parts:
-        if isinstance(part, str) and (m := re.match(r"@([\w.$-]+) = .*\bglobal\b", part)):
-            if m.group(1) in used:
-                raise SourceError(
-                    f"a static or global variable must be constant ({_plain(m.group(1))})",
-                    module.metadata.loc_of(used[m.group(1)]),
-                    "declare it in the function: every run starts clean",
-                )
+        m = re.match(r"@([\w.$-]+) = .*\bglobal\b", part) if isinstance(part, str) else None
+        if m and m.group(1) in used:
+            raise SourceError(
+                f"a static or global variable must be constant ({_plain(m.group(1))})",
+                module.metadata.loc_of(used[m.group(1)]),
+                "declare it in the function: every run starts clean",
+            )
 
 
 def _plain(mangled: str) -> str:
@@ -312,15 +311,16 @@ def _clean(module: ModuleText, names: Sequence[str]) -> str:
             short = "%" + p[3:].removesuffix(".0")
             if short not in used and short not in new.values():
                 new[p] = short
-        text = re.sub(r"%[\w.$-]+", lambda m: new.get(m.group(), m.group()), text)
+        for p, short in new.items():
+            text = re.sub(re.escape(p) + r"(?![\w.$-])", short, text)
         text = text.replace(f"@{f.name}(", f"@{name}(", 1)
         module.replace(f, text)
     called = "\n".join(p for p in module.parts if isinstance(p, str) and p.startswith("define"))
     parts = []
     for p in module.parts:
-        if isinstance(p, str) and (m := re.match(r'declare .*@("?[\w.$]+"?)\(', p)):
-            if f"@{m.group(1)}(" not in called:
-                continue
+        m = re.match(r'declare .*@("?[\w.$]+"?)\(', p) if isinstance(p, str) else None
+        if m and f"@{m.group(1)}(" not in called:
+            continue
         if p and not (isinstance(p, str) and p.startswith(";")):
             parts.append(p)
     module.parts = parts

@@ -20,7 +20,7 @@ __all__ = ["SPECS", "Option", "Pragma", "Spec", "parse_pragma", "split_options"]
 
 @dataclass(frozen=True)
 class Option:
-    """An option.  `kind`: int (a constant expression), word, name, object (an lvalue), flag, refused."""
+    """An option.  `kind`: int (constant expression), word, name, object (lvalue), flag, refused."""
 
     kind: str
     words: tuple[str, ...] = ()

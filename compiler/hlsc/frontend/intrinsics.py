@@ -16,7 +16,7 @@ from hlsc.frontend.llvmtext import ModuleText
 __all__ = ["Intrinsic", "define_bodies", "read_intrinsic", "stream_declarations"]
 
 _NAME = re.compile(r"_ZN7hlsc_ir\d+([a-z]+)I")
-_SIDE_EFFECT = "nounwind willreturn nosync nocallback memory(inaccessiblemem: readwrite)"
+SIDE_EFFECT = "nounwind willreturn nosync nocallback memory(inaccessiblemem: readwrite)"
 AXIS_FIELDS = ("data", "keep", "strb", "user", "last", "id", "dest")
 
 
@@ -57,33 +57,42 @@ def _body(mangled: str, i: Intrinsic) -> str | None:
     if i.name == "read":
         w, m = i.args
         more, v = _resize("%v", w, m)
-        return "\n".join(
-            [f"{head}(ptr %s, ptr %b) alwaysinline nounwind {{"]
-            + [f"  %v = call i{w} @hlsc.read.i{w}(ptr %s)", *more]
-            + [f"  store i{m} {v}, ptr %b, align 1", "  ret void", "}"]
+        return _text(
+            f"{head}(ptr %s, ptr %b) alwaysinline nounwind {{",
+            f"  %v = call i{w} @hlsc.read.i{w}(ptr %s)",
+            *more,
+            f"  store i{m} {v}, ptr %b, align 1",
         )
     if i.name == "write":
         w, m = i.args
         more, v = _resize("%v", m, w)
-        return "\n".join(
-            [f"{head}(ptr %s, ptr %b) alwaysinline nounwind {{"]
-            + [f"  %v = load i{m}, ptr %b, align 1", *more]
-            + [f"  call void @hlsc.write.i{w}(ptr %s, i{w} {v})", "  ret void", "}"]
+        return _text(
+            f"{head}(ptr %s, ptr %b) alwaysinline nounwind {{",
+            f"  %v = load i{m}, ptr %b, align 1",
+            *more,
+            f"  call void @hlsc.write.i{w}(ptr %s, i{w} {v})",
         )
     if i.name == "empty":
-        return "\n".join(
-            [f"{head}(ptr %s, ptr %b) alwaysinline nounwind {{"]
-            + ["  %v = call i1 @hlsc.empty(ptr %s)", "  %r = zext i1 %v to i8"]
-            + ["  store i8 %r, ptr %b, align 1", "  ret void", "}"]
+        return _text(
+            f"{head}(ptr %s, ptr %b) alwaysinline nounwind {{",
+            "  %v = call i1 @hlsc.empty(ptr %s)",
+            "  %r = zext i1 %v to i8",
+            "  store i8 %r, ptr %b, align 1",
         )
     if i.name == "scalar":
         n, w, m, _ = i.args
         more, v = _resize("%v", w, m)
-        return "\n".join(
-            [f"{head}(ptr %b) alwaysinline nounwind {{", f"  %v = call i{w} @hlsc.arg.{n}.i{w}()"]
-            + [*more, f"  store i{m} {v}, ptr %b, align 1", "  ret void", "}"]
+        return _text(
+            f"{head}(ptr %b) alwaysinline nounwind {{",
+            f"  %v = call i{w} @hlsc.arg.{n}.i{w}()",
+            *more,
+            f"  store i{m} {v}, ptr %b, align 1",
         )
     return None
+
+
+def _text(*lines: str) -> str:
+    return "\n".join([*lines, "  ret void", "}"])
 
 
 def define_bodies(module: ModuleText) -> None:
@@ -105,7 +114,7 @@ def define_bodies(module: ModuleText) -> None:
             "empty": "i1 @hlsc.empty(ptr)",
             "scalar": f"i{width} @hlsc.arg.{intrinsic.args[0]}.i{width}()",
         }[intrinsic.name]
-        effect = "nounwind willreturn memory(none)" if intrinsic.name == "scalar" else _SIDE_EFFECT
+        effect = "nounwind willreturn memory(none)" if intrinsic.name == "scalar" else SIDE_EFFECT
         needed[name] = f"declare {name} {effect}"
     module.parts = [*parts, *sorted(needed.values())]  # type: ignore[list-item]
 

@@ -47,15 +47,15 @@ class Layout:
             return -(-size // 16) * 16, 16
         if kind == "ptr":
             return 8, 8
-        if a := array(kind):
-            size, align = self.size_align(a[1])
-            return a[0] * size, align
+        if extent := array(kind):
+            size, align = self.size_align(extent[1])
+            return extent[0] * size, align
         members = self.members(kind)
         if members is None:
             raise ValueError(kind)
         at, most = 0, 1
-        for m in members:
-            size, align = self.size_align(m)
+        for member in members:
+            size, align = self.size_align(member)
             at = -(-at // align) * align + size
             most = max(most, align)
         return -(-at // most) * most, most
@@ -164,7 +164,7 @@ def lower_memory(f: Function, types: Mapping[str, str], globals_: Mapping[str, s
             else:
                 for b in [*f.blocks, *work, rest]:
                     b.lines = [_phi(x, block.name, rest.name) for x in b.lines]
-                block.lines = block.lines[:i] + [f"  br label %{name}"]
+                block.lines = [*block.lines[:i], f"  br label %{name}"]
                 f.blocks += [block, *new]
                 work.insert(0, rest)
             break
