@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SystemVerilog and a description of its ports to a simulation program, cached by content.
+
+Verilator's make files are not used: the runtime library, most of the time for a small design, is
+compiled once; a design is few large files, compiled in parallel.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hlsc import toolchain
+from hlsc.csim_wire import Parameter
+from hlsc.errors import HlscError
+
+__all__ = ["build"]
+
+_HERE = Path(__file__).resolve().parent
+_HEADERS = (_HERE / "rtlsim_harness.h", _HERE / "csim_bytes.h")
+_VERILATE = (
+    "--cc --prefix Vtop -O3 --assert --no-timing -Wno-fatal -Wno-lint "
+    "-Wno-SYMRSVDWORD "  # an IP's interrupt is called `interrupt`
+    # Registers and memories start with random values: what is read before it is written shows.
+    "--x-assign unique --x-initial unique --output-split 20000"
+).split()
+_COMPILE = (
+    "-std=gnu++17 -w -DVM_COVERAGE=0 -DVM_SC=0 -DVM_TIMING=0 -DVM_TRACE=0 -DVM_TRACE_FST=0 "
+    "-DVM_TRACE_VCD=0 -DVM_TRACE_SAIF=0 -fcf-protection=none"
+).split()
+_BUS = "AWADDR AWVALID AWREADY WDATA WSTRB WVALID WREADY BVALID BREADY".split()
+_BUS += "ARADDR ARVALID ARREADY RDATA RVALID RREADY".split()
+_AXIS = "DATA KEEP STRB USER LAST ID DEST VALID READY".split()
+
+
+def build(files: Sequence[Path], top: str, interface: Mapping[str, Any]) -> Path:
+    """The directory with the program `sim` and `parameters.json` (see `hlsc.rtlsim.RtlKernel`)."""
+    tool, gxx = toolchain.verilator(), toolchain.gxx()
+
+    def make(work: Path) -> None:
+        model = work / "model"
+        args = [*_VERILATE, "-Mdir", str(model), "--top-module", top]
+        tool.run([*args, *files], what=f"translating {top}", timeout=300)
+        pins = _pins((model / "Vtop.h").read_text())
+        text, parameters = _bind(top, interface, pins)
+        main = model / "main.cc"
+        main.write_text(text)
+        runtime = _runtime(_classes(model / "Vtop_classes.mk"))
+        _compile([*_units(model), main], model, [f"-I{model}"])
+        objects = [*sorted(model.glob("*.o")), *sorted(runtime.glob("*.o"))]
+        args = [*map(str, objects), "-pthread", "-latomic", "-o", str(work / "sim")]
+        gxx.run(args, what=f"linking {top}")
+        (work / "parameters.json").write_text(json.dumps([asdict(p) for p in parameters]))
+        for path in sorted(model.rglob("*"), reverse=True):
+            path.unlink()
+        model.rmdir()
+
+    key: list[object] = [[(p.name, p) for p in files], top, interface, tool.version, gxx.version]
+    key += [_VERILATE, _COMPILE, _HEADERS, Path(__file__)]
+    return toolchain.cached("rtlsim", key, make)
+
+
+# ------------------------------------------------------------------------------------- compiling
+
+
+def _runtime(names: Sequence[str]) -> Path:
+    """Directory of Verilator's compiled runtime files."""
+    tool, gxx = toolchain.verilator(), toolchain.gxx()
+    include = Path(tool.env["VERILATOR_ROOT"]) / "include"
+
+    def make(work: Path) -> None:
+        _compile([include / f"{n}.cpp" for n in names], work, [])
+
+    key = [sorted(names), tool.version, gxx.version, _COMPILE, Path(__file__)]
+    return toolchain.cached("rtlsim-runtime", key, make)
+
+
+def _classes(makefile: Path) -> list[str]:
+    """Runtime files that a model needs, from the lists that Verilator writes for make."""
+    text = makefile.read_text().replace("\\\n", " ")
+    return " ".join(re.findall(r"^VM_GLOBAL_(?:FAST|SLOW) \+=(.*)$", text, re.M)).split()
+
+
+def _units(model: Path, most: int = 1 << 20) -> list[Path]:
+    """Files that include the model's: few, since the headers take most of a small one's time.
+
+    The slow half (constructors, initial values) apart: it is compiled without optimisation.
+    """
+    units: list[Path] = []
+    for slow in (False, True):
+        text, size = "", 0
+        names = sorted(p for p in model.glob("Vtop*.cpp") if ("__Slow" in p.name) == slow)
+        for i, path in enumerate(names):
+            text += f'#include "{path.name}"\n'
+            size += path.stat().st_size
+            if size > most or i == len(names) - 1:
+                units.append(model / f"{'slow' if slow else 'fast'}{len(units)}.cc")
+                units[-1].write_text(text)
+                text, size = "", 0
+    return units
+
+
+def _compile(units: Sequence[Path], work: Path, extra: Sequence[str]) -> None:
+    gxx = toolchain.gxx()
+    include = Path(toolchain.verilator().env["VERILATOR_ROOT"]) / "include"
+    flags = [*_COMPILE, f"-I{include}", f"-I{include / 'vltstd'}", f"-I{_HERE}", *extra]
+
+    def one(unit: Path) -> None:
+        level = "-O0" if unit.name.startswith("slow") else "-O2"
+        made = ["-c", str(unit), "-o", str(work / f"{unit.stem}.o")]
+        gxx.run([*flags, level, *made], what=f"compiling {unit.name}", timeout=900)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, units))
+
+
+# --------------------------------------------------------------------------------------- binding
+
+
+def _pins(header: str) -> dict[str, tuple[str, int]]:
+    """Ports of the module: Verilog name -> (in or out, width), from the model's class."""
+    found = {}
+    pattern = r"VL_(IN|OUT)(?:8|16|64|W)?\(&(\w+),(\d+),(\d+)(?:,\d+)?\)"
+    for way, name, msb, lsb in re.findall(pattern, header):
+        found[name] = (way.lower(), int(msb) - int(lsb) + 1)
+    return found
+
+
+def _mangled(name: str) -> tuple[str, ...]:
+    """How Verilator may spell a port in C++."""
+    plain = name.replace("__", "___05F")
+    return plain, f"__SYM__{plain}"
+
+
+class _Binder:
+    """Writes main.cc: one statement per port of the module."""
+
+    def __init__(self, top: str, pins: Mapping[str, tuple[str, int]]) -> None:
+        self.top, self.pins, self.used = top, pins, set[str]()
+        self.lines: list[str] = []
+
+    def find(self, port: str) -> str | None:
+        return next((m for m in _mangled(port) if m in self.pins), None)
+
+    def width(self, port: str) -> int:
+        name = self.find(port)
+        return self.pins[name][1] if name else 0
+
+    def direction(self, port: str) -> str:
+        name = self.find(port)
+        return self.pins[name][0] if name else ""
+
+    def bind(self, target: str, port: str, *, needed: bool = False) -> bool:
+        name = self.find(port)
+        if name is None:
+            if needed:
+                raise HlscError(f"module {self.top} must have a port {port}")
+            return False
+        self.used.add(name)
+        self.lines.append(f"  {target} = hlsc_rtlsim::Pin(top.{name}, {self.pins[name][1]});")
+        return True
+
+    def add(self, line: str) -> None:
+        self.lines.append("  " + line)
+
+
+def _bind(
+    top: str, interface: Mapping[str, Any], pins: Mapping[str, tuple[str, int]]
+) -> tuple[str, list[Parameter]]:
+    """main.cc and the parameters, in the order of the ports."""
+    b = _Binder(top, pins)
+    b.bind("bench.clock", "ap_clk", needed=True)
+    b.bind("bench.reset_n", "ap_rst_n", needed=True)
+    b.bind("bench.interrupt", "interrupt")
+    control = interface["control"]
+    if control not in ("ap_ctrl_hs", "ap_ctrl_none"):
+        raise HlscError(f"control of {top} must be ap_ctrl_hs or ap_ctrl_none, not {control}")
+    b.add(f"bench.control = {'true' if control == 'ap_ctrl_hs' else 'false'};")
+    bundles = {p.get("bundle") or "control" for p in interface["ports"] if p["kind"] == "s_axilite"}
+    bundles |= {interface["control_bundle"]} - {""}
+    if len(bundles) > 1:
+        raise HlscError(f"{top} must have one s_axilite bundle, not {', '.join(sorted(bundles))}")
+    for bundle in bundles:
+        for name in _BUS:
+            b.bind(f"bench.bus.{name.lower()}", f"s_axi_{bundle}_{name}", needed=True)
+    if control == "ap_ctrl_hs" and not interface["control_bundle"]:
+        for name in ("ap_start", "ap_done", "ap_idle", "ap_ready"):
+            b.bind(f"bench.{name}", name, needed=True)
+    parameters = []
+    counts = {"s": 0, "v": 0}
+    for port in interface["ports"]:
+        stream = port["kind"] == "axis"
+        parameters.append(_bind_stream(b, port) if stream else _bind_scalar(b, port))
+        letter = "s" if stream else "v"
+        b.add(f"bench.arguments.push_back({{'{letter}', {counts[letter]}}});")
+        counts[letter] += 1
+    if missed := set(pins) - b.used - {m for n in _unbound(bundles) for m in _mangled(n)}:
+        raise HlscError(
+            f"ports of module {top} must belong to its description, not {', '.join(sorted(missed))}"
+        )
+    return _MAIN.format(body="\n".join(b.lines)), parameters
+
+
+def _unbound(bundles: set[str]) -> list[str]:
+    return [f"s_axi_{bundle}_{n}" for bundle in bundles for n in ("BRESP", "RRESP", "AWPROT", "ARPROT")]
+
+
+def _bind_stream(b: _Binder, port: Mapping[str, Any]) -> Parameter:
+    name = re.sub(r"\W", "_", port["name"])
+    width = port.get("data_width") or b.width(f"{name}_TDATA")
+    is_input = port["direction"] == "in"
+    b.add("bench.streams.emplace_back();")
+    b.add(f'bench.streams.back().name = "{name}";')
+    b.add(f"bench.streams.back().input = {'true' if is_input else 'false'};")
+    b.add(f"bench.streams.back().data_bytes = {(width + 7) // 8};")
+    for signal in _AXIS:
+        needed = signal in ("DATA", "VALID", "READY")
+        b.bind(f"bench.streams.back().{signal.lower()}", f"{name}_T{signal}", needed=needed)
+    if (b.direction(f"{name}_TVALID") == "in") != is_input:
+        raise HlscError(
+            f"stream {name} of module {b.top} must go {port['direction']}, as its description"
+        )
+    kind = "axis" if b.find(f"{name}_TLAST") else "stream"
+    return Parameter(port["name"], kind, width, bool(port.get("signed")), port["direction"])
+
+
+def _bind_scalar(b: _Binder, port: Mapping[str, Any]) -> Parameter:
+    name, width = port["name"], port["width"]
+    is_input = port["direction"] == "in"
+    b.add("bench.scalars.emplace_back();")
+    b.add(f'bench.scalars.back().name = "{name}";')
+    b.add(f"bench.scalars.back().input = {'true' if is_input else 'false'};")
+    b.add(f"bench.scalars.back().width = {width};")
+    if port["kind"] == "s_axilite":
+        b.add(f"bench.scalars.back().offset = {port['offset']};")
+    elif port["kind"] in ("ap_none", "ap_vld"):
+        b.bind("bench.scalars.back().wire", name, needed=True)
+        needed = port["kind"] == "ap_vld"
+        b.bind("bench.scalars.back().vld", f"{name}_ap_vld", needed=needed)
+    else:
+        raise HlscError(f"port {name} must be axis, s_axilite, ap_none or ap_vld, not {port['kind']}")
+    kind = "value" if is_input else "reference"
+    name = "return" if name == "ap_return" and not is_input else name
+    return Parameter(name, kind, width, bool(port.get("signed")), port["direction"])
+
+
+_MAIN = """\
+#include "Vtop.h"
+#include "rtlsim_harness.h"
+
+int main(int argc, char** argv) {{
+  if (argc != 3) return 2;
+  const std::vector<uint8_t> request = hlsc_csim::read_file(argv[1]);
+  VerilatedContext context;
+  context.randReset(2);  // before the model is made: its constructor gives the values
+  context.randSeed(static_cast<int>(hlsc_rtlsim::seed_of(request) % 0x7fffffff) + 1);
+  Vtop top{{&context}};
+  hlsc_rtlsim::Bench bench;
+{body}
+  bench.eval = [&top] {{ top.eval(); }};
+  hlsc_csim::reply_path() = argv[2];
+  const int code = hlsc_csim::write_reply(bench.serve(request));
+  top.final();
+  return code;
+}}
+"""
