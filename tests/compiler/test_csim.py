@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hlsc.csim import CsimError, Kernel
 from hlsc.errors import HlscError, ToolError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hlsc.errors import HlscError, ToolError
 from hlsc.ir import Channel, Design, Port
 from hlsc.rtlsim import STALLS, RtlError, RtlKernel

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from hlsc import toolchain
 from hlsc.errors import ToolError
 
