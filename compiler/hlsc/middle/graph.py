@@ -169,7 +169,15 @@ class Builder:
             return self.zext(n.args[0], width)
         if n.op == "sext":
             return self.sext(n.args[0], width)
+        if n.op == "concat" and self.nodes[n.args[0]].op == "const":
+            high = self.sext(n.args[0], width - n.width + self.width(n.args[0]))
+            return self.concat([high, *n.args[1:]])
+        if self._constant_arms(n):
+            return self.select(n.args[0], self.sext(n.args[1], width), self.sext(n.args[2], width))
         return self._pure("sext", width, (a,))
+
+    def _constant_arms(self, n: Node) -> bool:
+        return n.op == "select" and all(self.nodes[x].op == "const" for x in n.args[1:])
 
     def trunc(self, a: int, width: int) -> int:
         return self.extract(a, 0, width)
@@ -219,7 +227,7 @@ class Builder:
             self.nodes[x].op in ("const", "concat") for x in n.args
         ):
             return self.binary(n.op, *(self.extract(x, low, width) for x in n.args))
-        if n.op == "select" and all(self.nodes[x].op == "const" for x in n.args[1:]):
+        if self._constant_arms(n):
             return self.select(n.args[0], *(self.extract(x, low, width) for x in n.args[1:]))
         if low == 0:
             return self._pure("trunc", width, (a,))
@@ -363,7 +371,94 @@ class Builder:
             return self.resize(self.extract(a, cb, w - cb), w, op == "ashr")
         if op in ("shl", "lshr", "ashr") and ca == 0:
             return a
+        if op in ("shl", "lshr", "ashr") and (amounts := self._two_constants(b)) is not None:
+            c, x, y = amounts
+            return self.select(
+                c, self.binary(op, a, self.const(x, w)), self.binary(op, a, self.const(y, w))
+            )
+        if op == "add" and (got := self._segments(op, a, b)) is not None:
+            return got
+        if op == "xor" and cb is None and (got := self._segments(op, a, b)) is not None:
+            return got
         return None
+
+    def _two_constants(self, i: int) -> tuple[int, int, int] | None:
+        """(condition, value if 1, value if 0) of a node that takes two values by one bit."""
+        n = self.nodes[i]
+        if self._constant_arms(n):
+            x, y = (self.constant(v) or 0 for v in n.args[1:])
+            return n.args[0], x, y
+        parts = n.args if n.op in ("concat", "zext") else ()
+        open_ = [p for p in parts if self.nodes[p].op != "const"]
+        if len(open_) != 1:
+            return None
+        inner = self.nodes[open_[0]]
+        if inner.width == 1 and not self._constant_arms(inner):
+            got: tuple[int, int, int] | None = (inner.id, 1, 0)
+        else:
+            got = self._two_constants(inner.id)
+        if got is None:
+            return None
+        values = []
+        for v in got[1:]:
+            total = 0
+            for p in parts:
+                total = total << self.width(p) | (v if p == inner.id else self.constant(p) or 0)
+            values.append(total)
+        return got[0], values[0], values[1]
+
+    def _zeros(self, i: int) -> list[tuple[int, int]]:
+        """(lowest bit, bits) of the parts of a node that are the constant 0."""
+        n = self.nodes[i]
+        if n.op == "zext":
+            k = self.width(n.args[0])
+            return [*self._zeros(n.args[0]), (k, n.width - k)]
+        out = []
+        if n.op == "concat":
+            at = 0
+            for p in reversed(n.args):
+                if self.constant(p) == 0:
+                    out.append((at, self.width(p)))
+                at += self.width(p)
+        return out
+
+    def _segments(self, op: str, a: int, b: int) -> int | None:
+        """or, xor and add of values whose parts meet zeros: the parts stand side by side."""
+        w = self.width(a)
+        za, zb = self._zeros(a), self._zeros(b)
+        if not za and not zb:
+            return None
+        parts: list[int] = []
+        if op == "add":  # carries only rise: take the parts below the first overlap
+            low = 0
+            while low < w:
+                for zs, other in ((za, b), (zb, a)):
+                    end = next((at + k for at, k in zs if at <= low < at + k), low)
+                    if end > low:
+                        parts.append(self.extract(other, low, end - low))
+                        low = end
+                        break
+                else:
+                    break
+            if low == 0:
+                return None
+            if low < w:
+                rest = (self.extract(a, low, w - low), self.extract(b, low, w - low))
+                parts.append(self.binary("add", *rest))
+            return self.concat(parts[::-1])
+        cuts = sorted({0, w, *(x for at, k in za + zb for x in (at, at + k))})
+        gained = False
+        for lo, hi in zip(cuts, cuts[1:], strict=False):
+            a_zero = any(at <= lo and hi <= at + k for at, k in za)
+            b_zero = any(at <= lo and hi <= at + k for at, k in zb)
+            if a_zero or b_zero:
+                parts.append(self.extract(b if a_zero else a, lo, hi - lo))
+                gained = True
+            else:
+                parts.append(
+                    self.binary(op, self.extract(a, lo, hi - lo), self.extract(b, lo, hi - lo))
+                )
+        return self.concat(parts[::-1]) if gained else None
 
     def _logic(self, op: str, a: int, b: int, cb: int | None) -> int | None:
         w = self.width(a)
@@ -405,6 +500,8 @@ class Builder:
             k = max(self.width(m.args[0]), self.width(n.args[0]))
             if k < w:
                 return self.zext(self.binary(op, self.zext(m.args[0], k), self.zext(n.args[0], k)), w)
+        if op == "or":
+            return self._segments(op, a, b)
         return None
 
     def _compare(self, op: str, a: int, b: int, cb: int | None) -> int | None:
@@ -475,8 +572,15 @@ class Builder:
                 return self.or_(c, b)
             if b == c:
                 return self.and_(c, a)
-        elif ca is not None and cb is not None and {ca, cb} == {0, 1}:
-            return self.zext(c if ca else self.not_(c), w)
+        elif ca is not None and cb is not None:
+            # Only the bits that differ depend on the condition.
+            differ = ca ^ cb
+            low, high = (differ & -differ).bit_length() - 1, differ.bit_length()
+            if high - low < w:
+                parts = [self.const(ca >> high, w - high)] if high < w else []
+                parts.append(self.select(c, *(self.extract(x, low, high - low) for x in (a, b))))
+                parts += [self.const(ca, low)] if low else []
+                return self.concat(parts)
         n, m = self.nodes[a], self.nodes[b]
         if n.op == "select" and n.args[0] == c:
             return self.select(c, n.args[1], b)

@@ -73,8 +73,8 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
 
 
 def _narrow(process: Process) -> Process:
-    """Rounds of narrowing until the widths no longer change, at most four."""
-    for _ in range(4):
+    """Rounds of narrowing until the widths no longer change, at most three."""
+    for _ in range(3):
         before = str(process)
         process = simplify_process(narrow_widths(process))
         if str(process) == before:

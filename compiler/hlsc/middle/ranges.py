@@ -215,27 +215,37 @@ class RegionRanges:
         self.nodes = region.by_id()
         self.range: dict[int, Range] = {}
         self.grown: dict[int, int] = {}
+        self._exit_facts: Facts | None = None
+        # Per node, what it is computed from, as a bit mask of ids: facts about other nodes cannot help.
+        self.cone: dict[int, int] = {}
+        for n in region.nodes:
+            mask = 1 << n.id
+            if n.op != "phi":
+                for x in n.args:
+                    mask |= self.cone[x]
+            self.cone[n.id] = mask
         self.thresholds = sorted(
             {n.value for n in region.nodes if n.op == "const" and n.value is not None}
         )
 
     def solve(self, variables: Mapping[str, Range], memories: Mapping[str, Range]) -> None:
-        dirty: set[int] | None = None  # None: everything
+        """Sweep until nothing changes; a second call goes on from what the first has found."""
+        inputs = {"phi", "var", "load"}
+        before: set[int] = set()
+        first = not self.range
         for _ in range(400):
             changed: set[int] = set()
+            self._exit_facts = None
             for n in self.region.nodes:
-                if dirty is not None and not (set(n.args) & (dirty | changed)) and n.op != "phi":
+                if not (first or n.op in inputs or any(x in changed or x in before for x in n.args)):
                     continue
                 new = self._evaluate(n, variables, memories)
                 if new != self.range.get(n.id):
                     self.range[n.id] = new
                     changed.add(n.id)
-            phis = {
-                n.id for n in self.region.nodes if n.op == "phi" and self._phi(n) != self.range[n.id]
-            }
-            if not changed and not phis:
+            if not changed:
                 return
-            dirty = changed
+            first, before = False, changed
         raise AssertionError(f"ranges of {self.region.name} do not settle")
 
     def _evaluate(
@@ -254,8 +264,8 @@ class RegionRanges:
         got = transfer(n, [self.range[x] for x in n.args])
         if n.op == "select":
             c, x, y = n.args
-            one = self._under(x, self._assume({c: 1}), _DEPTH)
-            zero = self._under(y, self._assume({c: 0}), _DEPTH)
+            one = self._given(x, self._assume({c: 1}))
+            zero = self._given(y, self._assume({c: 0}))
             got = got.meet(one.join(zero))
         return got
 
@@ -265,8 +275,10 @@ class RegionRanges:
         old = self.range.get(n.id)
         if old is None or nxt not in self.range:
             return start
-        facts = self._assume({self.region.exit: 0}) if self.region.exit is not None else {}
-        new = old.join(start).join(self._under(nxt, facts, _DEPTH))
+        if self._exit_facts is None:
+            assert self.region.exit is not None
+            self._exit_facts = self._assume({self.region.exit: 0})
+        new = old.join(start).join(self._given(nxt, self._exit_facts))
         if new == old:
             return old
         self.grown[n.id] = self.grown.get(n.id, 0) + 1
@@ -386,13 +398,25 @@ class RegionRanges:
                 if -half <= x.slo + s and x.shi + s < half:
                     self._note(n.args[0], x.meet(Range.of_signed(r.slo - s, r.shi - s, n.width)), facts)
 
+    def _given(self, i: int, facts: Facts) -> Range:
+        """`_under`, if any fact can matter."""
+        cone = self.cone[i]
+        if any(cone >> k & 1 for k in facts):
+            return self._under(i, facts, _DEPTH)
+        return self.range[i]
+
     def _under(self, i: int, facts: Facts, depth: int) -> Range:
         """The range of a node if the facts hold."""
         known = self.range[i]
         if i in facts:
             known = known.meet(facts[i])
         n = self.nodes[i]
-        if depth == 0 or not facts or n.op in ("const", "var", "arg", "phi", "load", "read", "empty"):
+        cone = self.cone[i]
+        if (
+            depth == 0
+            or not any(cone >> k & 1 for k in facts)
+            or n.op in ("const", "var", "arg", "phi", "load", "read", "empty")
+        ):
             return known
         if n.op == "select":
             c, x, y = n.args
