@@ -81,10 +81,11 @@ def emit_process(
 
     for name, width in sorted(process.variables.items()):
         into_var = hw.later(f"var_{name}", width)
-        loads = shared.variables.get(name, [])
-        data = hw.choose(loads) if loads else hw.const(0, width)
-        enable = hw.any(*(e for e, _ in loads))
-        hw.register(name, data, enable, into=into_var)
+        loads = shared.variables.get(name)
+        if loads:
+            hw.register(name, hw.choose(loads), hw.any(*(e for e, _ in loads)), into=into_var)
+        else:  # read but never written: undefined in the source, 0 here
+            hw.define(into_var, hw.const(0, width))
 
     tables = []
     for memory in process.memories:

@@ -16,6 +16,9 @@ blocks it (`adv[c]`):
 Since neighbours keep their distance of at least II cycles whatever stops them, every constraint of the
 schedule holds under any stalls; a register loaded when an iteration leaves cycle c is valid for it in
 cycles c+1 .. c+II, so a value that lives longer takes one register per II cycles.
+
+A loop's exit may be known only in a later cycle than the next iteration starts: the iterations behind the
+last one are then cancelled.  The schedule sees to it that they have had no effect by that time.
 """
 
 from __future__ import annotations
@@ -179,6 +182,8 @@ class RegionHardware:
 
     def _emit_tokens(self) -> None:
         hw, rst = self.hw, (self.hw.rst, 0)
+        stop: Sig | None = None  # what stands up to the exit's cycle is cancelled
+        e = -1
         if self.schedule.problem.overlap:
             e = self.t[EXIT]
             stop = hw.all(self.adv[e], self._exit(e))
@@ -192,6 +197,8 @@ class RegionHardware:
         for c in range(1, self.last + 1):
             stay = hw.all(self.v[c], hw.inv(self.adv[c]))
             valid = hw.any(self.adv[c - 1], stay)
+            if stop is not None and c <= e:
+                valid = hw.all(valid, hw.inv(stop))
             hw.register(self._name(f"valid_{c}"), valid, reset=rst, into=self.v[c])
 
     def _emit_end(self) -> tuple[Sig, list[Sig]]:

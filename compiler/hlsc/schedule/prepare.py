@@ -3,6 +3,7 @@
 
 - Nodes that nothing observes are removed (also loads, phis that feed only themselves, and reads never:
   they consume).
+- Logic that is wires in truth becomes wires (`tidy`).
 - Division and remainder by a variable become the rows of a restoring divider, one compare-and-subtract
   per quotient bit, which the scheduler then spreads over cycles like any other arithmetic.
 - `acc = clear ? m : acc + m` becomes `acc = (clear ? 0 : acc) + m`, the form that is exactly one DSP48E1.
@@ -13,6 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hlsc.ir import SIDE_EFFECTS, Design, Node, Process, Region
+from hlsc.schedule.tidy import tidy
 
 __all__ = ["find_accumulators", "live_nodes", "prepare"]
 
@@ -41,7 +43,7 @@ def _drop_variables(process: Process) -> Process:
 
 
 def _prepare_region(region: Region) -> Region:
-    return _sweep(_accumulators(_divisions(_sweep(region))))
+    return _sweep(_accumulators(_divisions(tidy(_sweep(region)))))
 
 
 def live_nodes(region: Region) -> set[int]:

@@ -20,7 +20,7 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hlsc.ir import Loc, Node, Process, Region
+from hlsc.ir import SIDE_EFFECTS, Loc, Node, Process, Region
 from hlsc.schedule.delays import Cost, Timing, has_ports
 from hlsc.schedule.predicates import Predicates
 from hlsc.schedule.prepare import find_accumulators
@@ -349,9 +349,11 @@ class _Build:
             pseudo.append(EXIT)
             self._use(EXIT, region.exit)
             self._use(END, region.exit)
-            if self.overlap:
-                # The next iteration must not start unless the exit is known not to be taken.
-                self.constraints.append(Constraint(EXIT, ORIGIN, 1, 1, "exit"))
+            # Iterations behind the one that leaves may have started; they are cancelled, so none of them
+            # may have had an effect: theirs come II cycles later, behind the cycle of EXIT.
+            for n in self.ops:
+                if n.op in SIDE_EFFECTS:
+                    self._edge(EXIT, n.id, 1, 1, "exit")
             self._edge(EXIT, END, 0, why="end")
         live = {}
         for k, name in enumerate(sorted(region.liveouts)):

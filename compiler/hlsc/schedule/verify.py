@@ -131,8 +131,11 @@ class _Check:
             ready = self.ready(self.region.exit)
             if ready is not None and self.exit_cycle < ready:
                 yield f"the exit is taken in cycle {self.exit_cycle}, known in {ready}"
-            if self.overlap and self.exit_cycle > self.ii - 1:
-                yield f"the exit is known in cycle {self.exit_cycle}, the next start is in {self.ii}"
+            for n in nodes.values():
+                # An iteration that must not run has started already; its effects must come later.
+                effect = n.op in ("read", "write", "store", "out") and n.id in t
+                if self.overlap and effect and t[n.id] + self.ii <= self.exit_cycle:
+                    yield f"{n} acts in an iteration that the exit in cycle {self.exit_cycle} cancels"
             if self.exit_cycle > self.last:
                 yield "the exit is taken behind the last cycle"
         for n in nodes.values():
