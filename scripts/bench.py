@@ -13,6 +13,7 @@ import sys
 import time
 
 import numpy as np
+
 from convloom.commands.text import size, table
 from convloom.errors import ConvloomError
 from convloom.kernels import load_kernel

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from convloom.cli import main
 from convloom.commands.ways import KERNELS
 from convloom.kernels import kernel_names

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from convloom.errors import ConvloomError
 from convloom.kernels import kernel_names, load_kernel
 

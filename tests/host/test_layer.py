@@ -11,6 +11,7 @@ from math import floor
 
 import numpy as np
 import pytest
+
 from convloom.errors import ConvloomError, LayerError
 from convloom.layer import ConvLayer, Requant, apply_scale_16, requantize
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from convloom.errors import ConvloomError, LayerError, UnsupportedError
 from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer

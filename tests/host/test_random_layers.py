@@ -7,6 +7,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from convloom.layer import ConvLayer
 from convloom.random_layers import FEATURES, TRAITS, random_layers, traits
 

@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+
 from convloom import reference
 from convloom.errors import LayerError, UnsupportedError
 from convloom.layer import ConvLayer, Requant

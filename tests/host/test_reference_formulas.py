@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from convloom import reference
 from convloom.layer import ConvLayer
 from convloom.random_layers import random_layers

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from convloom import reference
 from convloom.layer import ConvLayer, Requant
 from convloom.random_layers import random_layers

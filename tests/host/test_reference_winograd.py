@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from convloom import reference
 from convloom.layer import ConvLayer
 from convloom.reference.winograd import F2, F4, Transform, divide_576

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from convloom.cli import main
 from convloom.commands import levels, run
 from convloom.commands.stack import build_stack, load_photo
