@@ -207,6 +207,8 @@ def _ports(design: Design) -> list[dict[str, Any]]:
         }
         if p.kind == "axis":
             entry["signals"] = {s: w for s, w, _, _ in axis_signals(channels[p.name])}
+        else:
+            entry["signed"] = p.signed
         if p.offset is not None:
             entry["offset"] = p.offset
         found.append(entry)
