@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -111,7 +112,7 @@ def _run(
         "PYTHONPATH": os.pathsep.join(roots + [p for p in sys.path if p]),
         "COCOTB_TOPLEVEL": design.top,
         "COCOTB_TEST_MODULES": module,
-        "COCOTB_TEST_FILTER": "|".join(rf"\.{t}$" for t in tests),
+        "COCOTB_TEST_FILTER": "|".join(rf"\.{re.escape(t)}$" for t in tests),
         "COCOTB_RANDOM_SEED": str(seed),
         "COCOTB_RESULTS_FILE": str(results),
         "COCOTB_ANSI_OUTPUT": "0",

@@ -137,7 +137,15 @@ def _units(work: Path, lines: int = 20_000) -> list[Path]:
 def _compile(units: Sequence[Path], work: Path, trace: bool, extra: Sequence[str]) -> None:
     gxx = toolchain.gxx()
     include = Path(toolchain.verilator().env["VERILATOR_ROOT"]) / "include"
-    flags = ["-O1", "-std=gnu++17", "-w", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{_FST}"]
+    # What is traced ran before without: it is built in a hurry, and run once.
+    flags = [
+        "-O0" if trace else "-O1",
+        "-std=gnu++17",
+        "-w",
+        f"-I{include}",
+        f"-I{include / 'vltstd'}",
+        f"-I{_FST}",
+    ]
     flags += [
         f"-D{m}=0" for m in ("VM_COVERAGE", "VM_SC", "VM_TIMING", "VM_TRACE_VCD", "VM_TRACE_SAIF")
     ]
