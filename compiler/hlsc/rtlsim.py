@@ -48,7 +48,7 @@ class RtlKernel:
     top: the module; its ports are named as Vitis HLS does it: ap_clk, ap_rst_n, `<stream>_TDATA` …,
         `s_axi_<bundle>_AWADDR` …, interrupt; or ap_start, ap_done, ap_idle, ap_ready as wires.
     design: the `hlsc.ir.Design` it was made from, or report.json (its content or path): `ports` with
-        name, kind, direction, width, offset and bundle; `control` and `control_bundle`.
+        name, kind, direction, width, offset and signed; `control` with protocol and bundle.
     Raises ToolError if Verilator or the C++ compiler refuses it, HlscError if ports are missing.
     """
 
@@ -167,8 +167,15 @@ def _interface(design: Design | Mapping[str, Any] | Path) -> dict[str, Any]:
     for key in ("ports", "control"):
         if key not in report:
             raise HlscError(f"a design's description must have {key}, not only {', '.join(report)}")
+    control = report["control"]
+    ports = [dict(p) for p in report["ports"]]
+    for p in ports:
+        if p["kind"] == "axis":
+            # TDATA itself is padded to whole bytes; the word is its data and the side channels.
+            sides = (w for name, w in p.get("signals", {}).items() if name != "TDATA")
+            p["data_width"] = p["width"] - sum(sides)
     return dict(
-        ports=[dict(p) for p in report["ports"]],
-        control=report["control"],
-        control_bundle=report.get("control_bundle", ""),
+        ports=ports,
+        control=control["protocol"],
+        control_bundle=control["bundle"],
     )

@@ -178,13 +178,15 @@ def test_wrong_arguments_are_refused() -> None:
 
 
 def test_a_report_describes_the_ports_as_well(tmp_path: Path) -> None:
+    sides = {f"T{name.upper()}": width for name, width in AXIS64}
     ports = [
         dict(name=p.name, kind=p.kind, direction=p.direction, width=p.width, offset=p.offset)
-        | dict(bundle=p.bundle, signed=p.signed)
+        | (dict(signals=sides) if p.kind == "axis" else dict(signed=p.signed))
         for p in SCALE_ADD.ports
     ]
+    control = dict(protocol="ap_ctrl_hs", bundle="control")
     report = tmp_path / "report.json"
-    report.write_text(json.dumps(dict(ports=ports, control="ap_ctrl_hs", control_bundle="control")))
+    report.write_text(json.dumps(dict(ports=ports, control=control)))
     kernel = RtlKernel([SOURCES / "scale_add.sv"], "scale_add", report)
     assert kernel.parameters == scale_add().parameters
 
