@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from hlsc import toolchain
 
 from bench.runner import PAUSES, simulate
 from bench.verilate import Design
+from hlsc import toolchain
 
 __all__ = ["PLAN_VARIABLE", "Case", "Figures", "Job", "Plan", "load_plan", "run_kernel"]
 

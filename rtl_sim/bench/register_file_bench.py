@@ -13,10 +13,10 @@ from cocotb.triggers import Event, FallingEdge, First, RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 from cocotbext.axi.axil_channels import AxiLiteAWTransaction, AxiLiteWTransaction
 from cocotbext.axi.constants import AxiResp
-from hlsc.backend.axilite import address_width, registers
 
 from bench.register_file import DESIGN, GOOD, MUTANTS
 from bench.runner import PAUSES, pauses
+from hlsc.backend.axilite import address_width, registers
 
 CTRL, GIER, IER, ISR = 0x0, 0x4, 0x8, 0xC
 START, DONE, IDLE, READY, RESTART, INTERRUPT = 1, 2, 4, 8, 0x80, 0x200

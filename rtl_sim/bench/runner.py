@@ -18,10 +18,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.verilate import Design, model
 from hlsc import toolchain
 from hlsc.errors import ToolError
-
-from bench.verilate import Design, model
 
 __all__ = ["PAUSES", "BenchFailure", "Case", "Design", "pauses", "simulate"]
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from bench.blocks import TEMPLATES, write_sources
 from bench.runner import simulate
 from bench.verilate import Design, lint

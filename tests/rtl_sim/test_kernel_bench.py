@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+
 from bench.blocks import TEMPLATES
 from bench.kernel import Case, Figures, Job, Plan, run_kernel
 from bench.runner import PAUSES, BenchFailure
@@ -18,7 +20,8 @@ from hlsc.backend import axilite
 from hlsc.ir import Design as Kernel
 from hlsc.ir import Port
 
-KERNEL = Path(__file__).with_name("adder_kernel.sv")
+GOOD = "adder_kernel"
+KERNEL = Path(__file__).with_name(f"{GOOD}.sv")
 REGISTERS = Kernel(
     "adder",
     (
@@ -117,21 +120,24 @@ def make_job(rng: np.random.Generator, beats: int, transfers: int) -> Job:
     )
 
 
-def write_sources(directory: Path) -> Design:
-    """The kernel and its mutants side by side; every port's name starts with the instance's."""
+ALL_MUTANTS = {**MUTANTS, "unread": UNREAD, "state_kept": STATE_KEPT, "not_reset": NOT_RESET}
+
+
+def write_sources(directory: Path, names: Sequence[str] = (GOOD, *ALL_MUTANTS)) -> Design:
+    """The kernel and mutants of it side by side; every port's name starts with the instance's."""
     registers = directory / "adder_control_s_axi.sv"
     registers.write_text(axilite.generate(REGISTERS))
     text = KERNEL.read_text()
     files = [TEMPLATES / "hlsc_axis_slice.sv", registers, KERNEL]
-    mutants = {**MUTANTS, "unread": UNREAD, "state_kept": STATE_KEPT, "not_reset": NOT_RESET}
-    for name, (old, new, _) in mutants.items():
+    for name in set(names) - {GOOD}:
+        old, new, _ = ALL_MUTANTS[name]
         assert text.count(old) == 1, f"{name}: text must occur once"
         path = directory / f"{name}.sv"
         path.write_text(text.replace(old, new).replace("module adder_kernel", f"module {name}"))
         files.append(path)
     ports = re.findall(r"(input|output) +logic +(\[ *\d+: *0\])? *(\w+)[,\n]", text)
     pins, body = [], []
-    for name in ("adder_kernel", *mutants):
+    for name in names:
         pins += [f"{way} logic {width} {name}_{port}" for way, width, port in ports]
         wires = ", ".join(f".{port}({name}_{port})" for _, _, port in ports)
         body.append(f"  {name} u_{name} ({wires});")
@@ -152,21 +158,21 @@ def make_plan(cases: list[Case], **more: int) -> Plan:
     )
 
 
-@pytest.fixture
-def design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Design:
-    monkeypatch.syspath_prepend(Path(__file__).parent)  # the simulation imports `explain` from here
-    return write_sources(tmp_path)
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulation imports `explain` from this file."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
 
 
 def test_kernel_of_the_tests_is_free_of_lint(tmp_path: Path) -> None:
     design = write_sources(tmp_path)
-    lint(Design(design.sources[:3], "adder_kernel"))
+    lint(Design(design.sources[:3], GOOD))
 
 
 def test_good_kernel_passes_and_mutants_are_named(
-    design: Design, seed: int, rng: np.random.Generator
+    tmp_path: Path, seed: int, rng: np.random.Generator
 ) -> None:
-    good = "adder_kernel_"
+    good = f"{GOOD}_"
     job, small, long = make_job(rng, 7, 3), make_job(rng, 1, 1), make_job(rng, 50, 4)
     cases = [
         Case(f"in_{a}_out_{b}", (job, small), stall_in=a, stall_out=b, prefix=good, early=a == "random")
@@ -197,7 +203,7 @@ def test_good_kernel_passes_and_mutants_are_named(
         ),
     ]
     plan = make_plan(cases, quiet=500)
-    figures = run_kernel(design, plan, "adder_kernel", seed=seed)
+    figures = run_kernel(write_sources(tmp_path), plan, "adder", seed=seed)
     assert set(figures) == {c.name for c in cases if not c.expect_failure}
     (speed,) = figures["full_speed"]
     # One beat per cycle behind a fill of three slices' latency and the start.
@@ -209,12 +215,12 @@ def test_good_kernel_passes_and_mutants_are_named(
     assert figures["in_periodic_out_random"][0].cycles > figures["in_none_out_none"][0].cycles
 
 
-def test_failure_leaves_a_waveform(design: Design, seed: int, rng: np.random.Generator) -> None:
-    job = make_job(rng, 7, 3)
+def test_failure_leaves_a_waveform(tmp_path: Path, seed: int, rng: np.random.Generator) -> None:
+    job, design = make_job(rng, 7, 3), write_sources(tmp_path, ["last_flag"])
     case = Case("flag", (job,), prefix="last_flag_")
     with pytest.raises(BenchFailure, match="must carry TLAST") as failure:
         run_kernel(design, make_plan([case]), "adder_waveform", seed=seed)
-    found = re.search(r"waveform: (.*)", str(failure.value))
+    found = re.search(r"\nwaveform: (.*)", str(failure.value))
     assert found, failure.value
     data = Path(found[1]).read_bytes()
     assert data[0] == 0 and len(data) > 1000  # an FST file begins with a header block, type 0
