@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a lowered layer can run: C-simulation now, RTL and boards as they register here.
+"""Where a lowered layer can run: C-simulation and RTL now, boards as they register here.
 
 This is the only module of convloom that imports the compiler or a simulator, and only when a level is
 used: a board has neither.
@@ -54,6 +54,16 @@ def _csim_kernel(name: str, config: str) -> Any:
     return Kernel(spec.sources, spec.top, include_dirs=spec.include_dirs, defines=spec.defines(config))
 
 
+@lru_cache
+def _rtl_kernel(name: str, config: str) -> Any:
+    from hlsc.flow import rtl_kernel
+
+    spec = load_kernel(name)
+    return rtl_kernel(
+        spec.sources, spec.top, include_dirs=spec.include_dirs, defines=spec.defines(config)
+    )
+
+
 def _simulated(load: Callable[[str, str], Any]) -> Callable[[Job, KernelSpec, str], LevelRun]:
     """A level over one of hlsc's simulators; `load(kernel, config)` gives what has its `run`."""
 
@@ -83,6 +93,7 @@ LEVELS: dict[str, Level] = {
         Level(
             "csim", "the kernel's C++, compiled and called on this machine", _simulated(_csim_kernel)
         ),
+        Level("rtl", "the SystemVerilog that hlsc makes of it, in Verilator", _simulated(_rtl_kernel)),
     )
 }
 """By name, in the order in which they come closer to hardware."""
