@@ -120,7 +120,9 @@ def test_the_comparison_can_fail() -> None:
     program = compiled("wide.cpp", "-DPART=0")
     one, other = output(program, "1").splitlines(), output(program, "2").splitlines()
     assert len(one) == len(other)
-    assert sum(a != b for a, b in zip(one, other, strict=True)) > 0.7 * len(one)  # without the empty ones
+    assert sum(a != b for a, b in zip(one, other, strict=True)) > 0.7 * len(
+        one
+    )  # without the empty ones
 
 
 @pytest.mark.parametrize("std", ["c++11", "c++20"])
@@ -203,7 +205,7 @@ class TestSynthesis:
 
     def clang(self, *args: str) -> str:
         include = f"-I{toolchain.shim_include_dir()}"
-        argv = [*self.FLAGS, *STRICT, include, *args, SHIM / "synth.cpp", "-o", "-"]
+        argv: list[str | Path] = [*self.FLAGS, *STRICT, include, *args, SHIM / "synth.cpp", "-o", "-"]
         return toolchain.clang().run(argv, what="compiling synth.cpp", timeout=120).stdout
 
     def test_no_standard_header(self) -> None:

@@ -67,11 +67,13 @@ struct One {
     note(to, static_cast<unsigned long long>(a));
     if (W <= 64) note(to, static_cast<unsigned long long>(a.to_double() * 4));
 
-    note(text, a.to_string(2));
-    note(text, a.to_string(8));
+    if (W <= 64 || a.or_reduce()) {  // a wide zero has no prefix there
+      note(text, a.to_string(2));
+      if (W <= 64) note(text, a.to_string(8));  // nor has a wide octal the same zeros
+      note(text, lower(a.to_string(16)));
+      note(text, lower(a.to_string(16, false)));
+    }
     note(text, a.to_string(10));
-    note(text, lower(a.to_string(16)));
-    note(text, lower(a.to_string(16, false)));
     note(text, printed(a));
     note(text, A(a.to_string(10).c_str(), 10));
     note(text, A(a.to_string(16).c_str(), 16));
