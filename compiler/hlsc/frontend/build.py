@@ -237,7 +237,7 @@ def _leftover(module: ModuleText) -> list[tuple[int, Loc | None]]:
 
 def _unroll(text: str, table: Mapping[int, SourceLoop]) -> str:
     text = passes.run_passes(text, passes.UNROLL)
-    text = passes.until(text, ("sroa", *passes.UNROLL), _left)
+    text = passes.until(text, (passes.UNROLL, ("sroa", *passes.UNROLL)), _left)
     module = ModuleText(text)
     if left := _leftover(module):
         key, loc = left[0]
@@ -246,8 +246,9 @@ def _unroll(text: str, table: Mapping[int, SourceLoop]) -> str:
             table[key].facts.loc or loc,
             "write for (j = 0; j < MAX; ++j) { if (j >= n) break; … } with a constant MAX",
         )
+    partial = any((x.unroll or 0) > 1 for x in table.values())
     for f in module.functions:
-        nest = natural_loops(f)
+        nest = natural_loops(f) if partial else {}
         for loop in nest.values():
             keys = [module.metadata.loop_value(f.block(x).lines[-1], "hlsc.loop") for x in loop.latches]
             key = next((k for k in keys if k is not None), -1)

@@ -257,7 +257,7 @@ def natural_loops(f: Function) -> dict[str, Loop]:
     loops: dict[str, Loop] = {}
     for b in order:
         for s in blocks[b]:
-            if _dominates(s, b, idom):
+            if index[s] <= index[b] and _dominates(s, b, idom):
                 loop = loops.setdefault(s, Loop(s, {s}, []))
                 loop.latches.append(b)
                 work = [b]

@@ -85,15 +85,17 @@ def link(texts: Iterable[str]) -> str:
     return str(first)
 
 
-def until(text: str, passes: Sequence[str], left: Callable[[str], int], limit: int = 12) -> str:
-    """Repeat passes until nothing is `left` or a round makes no progress."""
+def until(
+    text: str, rounds: Sequence[Sequence[str]], left: Callable[[str], int], limit: int = 16
+) -> str:
+    """Repeat the first list of passes until nothing is `left`; the next list when that gains nothing."""
     before = left(text)
+    kind = 0
     for _ in range(limit):
-        if not before:
+        if not before or kind == len(rounds):
             break
-        text = run_passes(text, passes)
+        text = run_passes(text, rounds[kind])
         now = left(text)
-        if now == before and _ > 1:
-            break
+        kind = kind + 1 if now == before else 0
         before = now
     return text

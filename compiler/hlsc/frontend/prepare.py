@@ -22,6 +22,9 @@ _MEMCPY = re.compile(
     r"call void @llvm\.memcpy\.p0\.p0\.i64\(ptr align (\d+) (\S+), ptr align (\d+) (\S+), i64 (\d+), "
     r"i1 false\)(.*)"
 )
+_WIDE = re.compile(
+    r"^(\s*%\S+(?= = load)|)(?:\s*= |\s*)(load|store) i(\d+),? (ptr %[^,]+|%?[\w.-]+)(,.*|)$"
+)
 _ALLOCA = re.compile(r"^\s*(%[\w.$-]+) = alloca ([^,]+)")
 
 
@@ -88,8 +91,33 @@ def _function(f: Function, entry: str, types: dict[str, str]) -> None:
                 if hit.group(1) == "start" and _is_flat(kind, types):
                     lines.append(f"  store {kind} undef, ptr {hit.group(2)}")
                 continue
+            if w := _WIDE.match(line):
+                lines += _whole_word(*w.groups(), f"%hlsc.wide.{copies}") or [line]
+                copies += 1
+                continue
             lines.append(line)
         b.lines = lines
+
+
+def _whole_word(
+    head: str, verb: str, width: str, value: str, rest: str, fresh: str
+) -> list[str] | None:
+    """A load or store of a _BitInt that leaves bytes of its object untouched, widened to all of it:
+    calling conventions take such objects apart in other pieces, which SROA cannot follow."""
+    n = int(width)
+    whole = 128 if n <= 128 else -(-n // 64) * 64
+    if n <= 64 or n == whole:
+        return None
+    debug = (re.search(r", !dbg !\d+", rest) or [""])[0]
+    if verb == "load":
+        return [
+            f"  {fresh} = load i{whole}, {value}{rest}",
+            f"{head} = trunc i{whole} {fresh} to i{n}{debug}",
+        ]
+    return [
+        f"  {fresh} = zext i{n} {value} to i{whole}{debug}",
+        f"  store i{whole} {fresh}{rest}",
+    ]
 
 
 def _is_flat(kind: str, types: dict[str, str]) -> bool:
