@@ -23,7 +23,7 @@ from hlsc.errors import HlscError
 __all__ = ["build"]
 
 _HERE = Path(__file__).resolve().parent
-_HEADERS = (_HERE / "rtlsim_harness.h", _HERE / "csim_bytes.h")
+_BENCH = (_HERE / "rtlsim_harness.cpp", _HERE / "rtlsim_harness.h", _HERE / "csim_bytes.h")
 _VERILATE = (
     "--cc --prefix Vtop -O3 --assert --no-timing -Wno-fatal -Wno-lint "
     "-Wno-SYMRSVDWORD "  # an IP's interrupt is called `interrupt`
@@ -49,10 +49,8 @@ def build(files: Sequence[Path], top: str, interface: Mapping[str, Any]) -> Path
         tool.run([*args, *files], what=f"translating {top}", timeout=300)
         pins = _pins((model / "Vtop.h").read_text())
         text, parameters = _bind(top, interface, pins)
-        main = model / "main.cc"
-        main.write_text(text)
         runtime = _runtime(_classes(model / "Vtop_classes.mk"))
-        _compile([*_units(model), main], model, [f"-I{model}"])
+        _compile(_units(model, text), model, [f"-I{model}"])
         objects = [*sorted(model.glob("*.o")), *sorted(runtime.glob("*.o"))]
         args = [*map(str, objects), "-pthread", "-latomic", "-o", str(work / "sim")]
         gxx.run(args, what=f"linking {top}")
@@ -62,7 +60,7 @@ def build(files: Sequence[Path], top: str, interface: Mapping[str, Any]) -> Path
         model.rmdir()
 
     key: list[object] = [[(p.name, p) for p in files], top, interface, tool.version, gxx.version]
-    key += [_VERILATE, _COMPILE, _HEADERS, Path(__file__)]
+    key += [_VERILATE, _COMPILE, _BENCH, Path(__file__)]
     return toolchain.cached("rtlsim", key, make)
 
 
@@ -70,14 +68,14 @@ def build(files: Sequence[Path], top: str, interface: Mapping[str, Any]) -> Path
 
 
 def _runtime(names: Sequence[str]) -> Path:
-    """Directory of Verilator's compiled runtime files."""
+    """Directory of the compiled bench and of Verilator's compiled runtime files."""
     tool, gxx = toolchain.verilator(), toolchain.gxx()
     include = Path(tool.env["VERILATOR_ROOT"]) / "include"
 
     def make(work: Path) -> None:
-        _compile([include / f"{n}.cpp" for n in names], work, [])
+        _compile([_BENCH[0], *(include / f"{n}.cpp" for n in names)], work, [])
 
-    key = [sorted(names), tool.version, gxx.version, _COMPILE, Path(__file__)]
+    key = [sorted(names), tool.version, gxx.version, _COMPILE, _BENCH, Path(__file__)]
     return toolchain.cached("rtlsim-runtime", key, make)
 
 
@@ -87,22 +85,28 @@ def _classes(makefile: Path) -> list[str]:
     return " ".join(re.findall(r"^VM_GLOBAL_(?:FAST|SLOW) \+=(.*)$", text, re.M)).split()
 
 
-def _units(model: Path, most: int = 1 << 20) -> list[Path]:
-    """Files that include the model's: few, since the headers take most of a small one's time.
+def _units(model: Path, main: str, most: int = 1 << 18) -> list[Path]:
+    """Files that include the model and `main`: few, since headers take most of a small one's time.
 
-    The slow half (constructors, initial values) apart: it is compiled without optimisation.
+    The slow half of a larger model (constructors, initial values) stands apart, to be compiled without
+    optimisation.
     """
+    fast, slow = [], []
+    for path in sorted(model.glob("Vtop*.cpp")):
+        (slow if "__Slow" in path.name else fast).append(path)
+    if sum(p.stat().st_size for p in fast + slow) < most:
+        fast, slow = fast + slow, []
     units: list[Path] = []
-    for slow in (False, True):
+    for kind, paths in (("fast", fast), ("slow", slow)):
         text, size = "", 0
-        names = sorted(p for p in model.glob("Vtop*.cpp") if ("__Slow" in p.name) == slow)
-        for i, path in enumerate(names):
+        for path in paths:
             text += f'#include "{path.name}"\n'
             size += path.stat().st_size
-            if size > most or i == len(names) - 1:
-                units.append(model / f"{'slow' if slow else 'fast'}{len(units)}.cc")
+            if size > most or path == paths[-1]:
+                units.append(model / f"{kind}{len(units)}.cc")
                 units[-1].write_text(text)
                 text, size = "", 0
+    units[0].write_text(units[0].read_text() + main)
     return units
 
 
@@ -263,7 +267,8 @@ int main(int argc, char** argv) {{
   Vtop top{{&context}};
   hlsc_rtlsim::Bench bench;
 {body}
-  bench.eval = [&top] {{ top.eval(); }};
+  bench.model = &top;
+  bench.eval = [](void* model) {{ static_cast<Vtop*>(model)->eval(); }};
   hlsc_csim::reply_path() = argv[2];
   const int code = hlsc_csim::write_reply(bench.serve(request));
   top.final();
