@@ -486,10 +486,8 @@ class _Converter:
         bits = [t.bits if isinstance(t, IntType) else None for t in i.arg_types] or [w]
         args = [self.value(v, i.loc, n) for v, n in zip(i.args, bits, strict=True)]
         match i.op:
-            case "zext":
-                return b.zext(args[0], w)
-            case "sext":
-                return b.sext(args[0], w)
+            case "zext" | "sext":
+                return self._extend(i, args[0], w)
             case "trunc":
                 return b.trunc(args[0], w)
             case "freeze" | "bitcast":
@@ -506,6 +504,21 @@ class _Converter:
                 )
             case op:
                 return b.binary(op, *args)
+
+    def _extend(self, i: Instr, a: int, w: int) -> int:
+        """An extension moves before a sum that cannot overflow, so that chains of sums of growing
+        widths become one sum (widths are narrowed again later)."""
+        b = self.b
+        sign = i.op == "sext"
+        v = i.args[0]
+        d = self.cfg.definitions.get(v.name) if isinstance(v, Local) else None
+        n = b.node(a)
+        if d is not None and n.op in ("add", "sub") and ("nsw" if sign else "nuw") in d[1].flags:
+            # The node must be this very sum: folding may have merged it with one that does wrap.
+            same = [self.value(z, i.loc, n.width) for z in d[1].args]
+            if d[1].op == n.op and sorted(same) == sorted(n.args):
+                return b.binary(n.op, *(b.resize(z, w, sign) for z in n.args))
+        return b.sext(a, w) if sign else b.zext(a, w)
 
 
 def convert(

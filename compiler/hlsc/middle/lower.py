@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 
 from hlsc.errors import SourceError
 from hlsc.frontend.program import Binding, ProcessCall, Program
-from hlsc.ir import Arg, Design, Process
+from hlsc.ir import Arg, Design, Process, Region
 from hlsc.middle.addresses import resolve_addresses
+from hlsc.middle.arithmetic import balance_sums, multiply_by_constants
 from hlsc.middle.cfg import Cfg
 from hlsc.middle.expand import expand_memory_calls
 from hlsc.middle.graph import Builder
 from hlsc.middle.hoist import hoist_invariants
 from hlsc.middle.ifconvert import Environment
+from hlsc.middle.induction import Induction
 from hlsc.middle.llvmtext import parse_module
 from hlsc.middle.llvmtypes import Function, Instr, IntType, Module
 from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size
@@ -60,9 +62,11 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
     show("regions", str(design))
     stages: list[tuple[str, Callable[[Process], Process]]] = [
         ("simplified", lambda p: simplify_process(promote_registers(simplify_process(p)))),
+        ("balanced", lambda p: simplify_process(_per_region(p, balance_sums))),
     ]
     if options.widths:
         stages.append(("narrowed", _narrow))
+    stages.append(("multiplied", lambda p: simplify_process(_per_region(p, multiply_by_constants))))
     stages.append(("hoisted", lambda p: simplify_process(hoist_invariants(p))))
     if options.widths:
         stages.append(("final", _narrow))
@@ -70,6 +74,10 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
         design = replace(design, processes=tuple(change(p) for p in design.processes)).validate()
         show(stage, str(design))
     return design
+
+
+def _per_region(process: Process, change: Callable[[Region], Region]) -> Process:
+    return replace(process, regions=tuple(change(r) for r in process.regions))
 
 
 def _narrow(process: Process) -> Process:
@@ -155,7 +163,7 @@ def _process(program: Program, call: ProcessCall, module: Module, options: Optio
     }
     function = resolve_addresses(function)
     arrays = _arrays(function, module, dict(types))
-    memories = MemoryMap(arrays)
+    memories = MemoryMap(arrays, Induction(Cfg(function)).term)
     accesses = [
         (i.access, access_size(i), i.loc)
         for b in function.blocks

@@ -144,9 +144,12 @@ class MemoryMap:
     First `note` every access, then `plan`; afterwards `load` and `store` make nodes.
     """
 
-    def __init__(self, arrays: Mapping[str, ArrayInfo]) -> None:
+    def __init__(
+        self, arrays: Mapping[str, ArrayInfo], bounds: Callable[[Term], tuple[int, int]] | None = None
+    ) -> None:
         """`arrays`: by name with % or @."""
         self.arrays = dict(arrays)
+        self.bounds = bounds
         self.leaves: dict[str, list[Leaf]] = {}
         self.constant_dims: dict[tuple[str, str], list[bool]] = {}
         self.plans: dict[tuple[str, str], Plan] = {}
@@ -234,16 +237,32 @@ class MemoryMap:
         outside = 0
         for d, (extent, stride) in enumerate(leaf.dims):
             q, r = divmod(left, stride)
-            # What is left for the inner dimensions may be negative (j - 1): take the smaller excess.
-            if r and any(parts[d + 1 :]):
-                inner = leaf.dims[d + 1]
-                if 2 * r > inner[0] * inner[1]:
-                    q, r = q + 1, r - stride
+            if any(parts[d + 1 :]):
+                q, r = self._divide(leaf, d, left, parts)
             consts.append(q)
             left = r
             if not parts[d] and not 0 <= q < extent:
                 outside += 1
         return tuple(Index(c, tuple(p)) for c, p in zip(consts, parts, strict=True)), outside
+
+    def _divide(self, leaf: Leaf, d: int, left: int, parts: list[list[Term]]) -> tuple[int, int]:
+        """A byte offset as index of dimension d and rest, where inner dimensions have variable indices.
+
+        The rest may be negative (`j - 1`).  The bounds of the inner indices decide; where they are not
+        known the constant nearest to 0 is taken, as C++ indices stay inside their own dimension.
+        """
+        stride = leaf.dims[d][1]
+        if self.bounds is not None:
+            low = high = left
+            for (_, inner), terms in zip(leaf.dims[d + 1 :], parts[d + 1 :], strict=True):
+                for t in terms:
+                    ends = [x * t.coef * inner for x in self.bounds(t)]
+                    low, high = low + min(ends), high + max(ends)
+            if low // stride == high // stride:
+                return low // stride, left - low // stride * stride
+        q, r = divmod(left, stride)
+        extent, inner = leaf.dims[d + 1]
+        return (q + 1, r - stride) if 2 * r > extent * inner else (q, r)
 
     def note(self, a: Access, size: int, loc: Loc | None) -> None:
         for leaf, index in self.locate(a, size, loc):
