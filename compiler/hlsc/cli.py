@@ -30,7 +30,9 @@ def _parser() -> argparse.ArgumentParser:
     synth = commands.add_parser("synth", help="synthesise a top function to SystemVerilog")
     synth.add_argument("files", nargs="+", type=Path, metavar="FILE", help="C++ source files")
     synth.add_argument("--top", required=True, metavar="NAME", help="top function")
-    synth.add_argument("--clock", type=float, default=10.0, metavar="NS", help="clock period in ns (10)")
+    synth.add_argument(
+        "--clock", type=float, default=10.0, metavar="NS", help="clock period in ns (10)"
+    )
     synth.add_argument("--part", default="xc7z020clg400-1", metavar="PART", help="device (%(default)s)")
     synth.add_argument("--directives", type=Path, metavar="FILE", help="Tcl or cfg file of directives")
     synth.add_argument(
@@ -40,7 +42,11 @@ def _parser() -> argparse.ArgumentParser:
         "-D", dest="define", action="append", default=[], metavar="NAME[=VALUE]", help="macro"
     )
     synth.add_argument(
-        "--out", type=Path, default=Path("."), metavar="DIR", help="where NAME.sv and report.json go (.)"
+        "--out",
+        type=Path,
+        default=Path("."),
+        metavar="DIR",
+        help="where NAME.sv and report.json go (.)",
     )
     synth.add_argument(
         "--dump",

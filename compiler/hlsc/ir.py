@@ -271,10 +271,29 @@ class Design:
         """Check every rule that the types do not express; returns the design, raises IRError."""
         channels = {c.name: c for c in self.channels}
         ports = {p.name: p for p in self.ports}
+        processes = {p.name for p in self.processes}
+        for kind, names in (
+            ("channel", [c.name for c in self.channels]),
+            ("port", [p.name for p in self.ports]),
+            ("process", [p.name for p in self.processes]),
+            *((f"region of {p.name}", [r.name for r in p.regions]) for p in self.processes),
+            *((f"memory of {p.name}", [m.name for m in p.memories]) for p in self.processes),
+        ):
+            if len(set(names)) != len(names):
+                raise IRError(f"every {kind} must have a name of its own: {', '.join(names)}")
         for c in self.channels:
+            if c.depth < 1:
+                raise IRError(f"channel {c.name}: depth must be 1 or more, not {c.depth}")
+            for end in (c.producer, c.consumer):
+                if end is not None and end not in processes:
+                    raise IRError(f"channel {c.name}: unknown process {end}")
             if c.fields and sum(w for _, w in c.fields) != c.width:
                 raise IRError(f"channel {c.name}: fields must add up to {c.width} bits")
         for process in self.processes:
+            for m in process.memories:
+                words = m.init or ()
+                if m.depth < 1 or len(words) > m.depth or any(w >> m.width or w < 0 for w in words):
+                    raise IRError(f"{process.name}.{m.name}: initial words must fit the memory")
             for region in process.regions:
                 where = f"{process.name}.{region.name}"
                 _check_region(where, process, region, channels, ports)

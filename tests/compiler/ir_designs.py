@@ -468,7 +468,9 @@ def axis_words(top: str = "words") -> Case:
     e = R("end")
     e.out("n", e.var("n", 8))
     d = design(top, [process("words", [r, e], n=8)], {"x": 19}, {"y": 19}, {}, {"n": 8})
-    channels = tuple(Channel(c.name, c.width, c.depth, c.producer, c.consumer, fields) for c in d.channels)
+    channels = tuple(
+        Channel(c.name, c.width, c.depth, c.producer, c.consumer, fields) for c in d.channels
+    )
     d = Design(d.top, d.ports, d.processes, channels).validate()
 
     def stimuli(word: Callable[[int], int]) -> tuple[dict[str, list[int]], dict[str, int]]:

@@ -111,12 +111,14 @@ def has_ports(memory: Memory) -> bool:
 
 def multiplier_dsps(a: int, b: int) -> int:
     """DSP48E1 that a signed a-bit by b-bit product takes; 0: it is small enough for LUTs."""
-    a, b = max(a, b), min(a, b)
-    if b <= 3:
+    if min(a, b) <= 3:
         return 0
-    if a <= 25 and b <= 18:
-        return 1
-    return -(-a // 24) * -(-b // 17) if b > 18 else -(-a // 24)
+
+    def pieces(width: int, first: int) -> int:
+        """Signed pieces of `first` bits at most; the lower ones are unsigned and a bit shorter."""
+        return 1 + max(0, -(-(width - first) // (first - 1)))
+
+    return min(pieces(a, 25) * pieces(b, 18), pieces(a, 18) * pieces(b, 25))
 
 
 @dataclass(frozen=True)

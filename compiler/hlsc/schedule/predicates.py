@@ -74,9 +74,14 @@ class Predicates:
                     return c.value != d.value
                 return equal_n != equal_m and c.value == d.value
         pairs = ({"eq", "ne"}, {"ult", "uge"}, {"ule", "ugt"}, {"slt", "sge"}, {"sle", "sgt"})
-        if n.args == m.args and n.op != m.op and {n.op, m.op} in pairs:
+        if n.op != m.op and {n.op, m.op} in pairs and self._operands(n) == self._operands(m):
             return x[1] == y[1]
         return False
+
+    def _operands(self, n: Node) -> list[tuple[str, int]]:
+        """Operands such that equal constants are equal."""
+        nodes = [self.by_id[a] for a in n.args]
+        return [("const", a.value or 0) if a.op == "const" else ("node", a.id) for a in nodes]
 
     def apart(self, a: Node, b: Node) -> bool:
         """Two accesses of one iteration that never touch one word (both act, that is)."""

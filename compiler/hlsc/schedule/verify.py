@@ -320,13 +320,13 @@ class _Tableau:
             op = n.op
             if op in opposite:
                 op, value = opposite[op], 1 - value
-            key = (op, *n.args)
+            sides = [self.nodes[a] for a in n.args]
+            key = (op, *((s.op, s.value) if s.op == "const" else s.id for s in sides))
         if known.setdefault(key, value) != value:
             return False
-        if key[0] == "eq" and value and self.nodes[n.args[1]].op == "const":
+        if key[0] == "eq" and value and isinstance(key[2], tuple):
             for other, v in known.items():
-                if other[0] == "eq" and v and other[1] == n.args[0] and other[2] != n.args[1]:
-                    c = self.nodes[other[2]]  # type: ignore[index]
-                    if c.op == "const" and c.value != self.nodes[n.args[1]].value:
-                        return False
+                same = other[0] == "eq" and v and other[1] == key[1] and other[2] != key[2]
+                if same and isinstance(other[2], tuple):
+                    return False
         return True
