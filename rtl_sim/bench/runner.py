@@ -108,7 +108,7 @@ def _run(
     variables = {
         "GPI_USERS": f"{libpython};{config.pygpi_entry_point()}",
         "PYGPI_PYTHON_BIN": sys.executable,
-        "PYTHONPATH": os.pathsep.join(roots + [p for p in sys.path if p]),
+        "PYTHONPATH": os.pathsep.join(roots + [os.path.abspath(p) for p in sys.path]),
         "COCOTB_TOPLEVEL": design.top,
         "COCOTB_TEST_MODULES": module,
         "COCOTB_TEST_FILTER": "|".join(rf"\.{re.escape(t)}$" for t in tests),
