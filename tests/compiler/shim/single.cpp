@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One number alone: unary operators, selects, reductions, conversions, text, and C integers beside
 // it.
-#include <cctype>
 #include <iostream>
 #include <sstream>
 #include <type_traits>
@@ -15,12 +14,6 @@ std::string printed(const T& x) {
   std::ostringstream os;
   os << x;
   return os.str();
-}
-
-// They write hexadecimal digits of more than 64 bits in upper case.
-inline std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 template <int W, bool S>
@@ -65,13 +58,14 @@ struct One {
     note(to, static_cast<unsigned long long>(static_cast<int>(a)));
     note(to, static_cast<unsigned long long>(static_cast<unsigned char>(a)));
     note(to, static_cast<unsigned long long>(a));
-    if (W <= 64) note(to, static_cast<unsigned long long>(a.to_double() * 4));
+    if (W <= 33)
+      note(to, static_cast<unsigned long long>(static_cast<long long>(a.to_double() * 4)));
 
-    if (W <= 64 || a.or_reduce()) {  // a wide zero has no prefix there
+    if (W <= 64) {  // of wide numbers their prefixes and leading zeros follow other rules
       note(text, a.to_string(2));
-      if (W <= 64) note(text, a.to_string(8));  // nor has a wide octal the same zeros
-      note(text, lower(a.to_string(16)));
-      note(text, lower(a.to_string(16, false)));
+      note(text, a.to_string(8));
+      note(text, a.to_string(16));
+      note(text, a.to_string(16, false));
     }
     note(text, a.to_string(10));
     note(text, printed(a));
