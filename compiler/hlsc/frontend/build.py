@@ -121,7 +121,7 @@ def _object_marks(
             if hit is None:
                 keep.append(line)
                 continue
-            pragma = resolve(hit[0], pragmas, f.name)
+            pragma = resolve(hit[0], pragmas, module.metadata.function_of(line))
             if pragma.pragma.name == "STREAM":
                 raise pragma.error(
                     "must name a stream that the DATAFLOW function declares",

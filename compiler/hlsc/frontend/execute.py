@@ -26,6 +26,9 @@ from hlsc.frontend.program import Program
 __all__ = ["Result", "Runner"]
 
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)
+# Engines live as long as the process: the garbage collector may free a context before its engine, which
+# ends the process with a segmentation fault.
+_ENGINES: list[tuple[llvm.ExecutionEngine, llvm.ContextRef]] = []
 _EMPTY = ctypes.CFUNCTYPE(ctypes.c_uint8, ctypes.c_uint64)
 
 
@@ -104,13 +107,15 @@ class _Machine:
 
     def compile(self, text: str, functions: Sequence[str]) -> list[Callable[[], None]]:
         """Compile a module; gives `void f()` for each name."""
-        module = llvm.parse_assembly(text, context=llvm.create_context())
+        context = llvm.create_context()
+        module = llvm.parse_assembly(text, context=context)
         module.verify()
         target_machine()  # initialises LLVM; the engine takes a machine of its own
-        machine = llvm.Target.from_default_triple().create_target_machine(opt=1)
-        self.engine = llvm.create_mcjit_compiler(module, machine)
-        self.engine.finalize_object()
-        return [ctypes.CFUNCTYPE(None)(self.engine.get_function_address(f)) for f in functions]
+        machine = llvm.Target.from_default_triple().create_target_machine(opt=0)
+        engine = llvm.create_mcjit_compiler(module, machine)
+        _ENGINES.append((engine, context))
+        engine.finalize_object()
+        return [ctypes.CFUNCTYPE(None)(engine.get_function_address(f)) for f in functions]
 
 
 class Runner:

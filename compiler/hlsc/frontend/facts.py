@@ -30,7 +30,7 @@ class Resolved:
 
     pragma: Pragma
     values: Mapping[str, int]
-    function: str  # mangled name of the function it was found in
+    function: str  # C++ name of the instantiation it was found in
     type: str = ""
     pointer: bool = False
 
@@ -115,7 +115,7 @@ def collect(
                 if hit is None or hit[0].kind != "here":
                     keep.append(line)
                     continue
-                found = resolve(hit[0], pragmas, f.name)
+                found = resolve(hit[0], pragmas, module.metadata.function_of(line))
                 if found.pragma.name != "LABEL":
                     everything.append(found)
                 if found.pragma.place == "function":

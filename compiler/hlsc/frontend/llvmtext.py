@@ -141,6 +141,12 @@ class Metadata:
         m = re.search(r"!dbg !(\d+)", line)
         return self.loc(int(m.group(1)), outermost) if m else None
 
+    def function_of(self, line: str) -> str:
+        """The C++ name, template arguments included, of the function an instruction was written in."""
+        m = re.search(r"!dbg !(\d+)", line)
+        scope = self.reference(int(m.group(1)), "scope") if m else None
+        return (self.string(scope, "name") or "") if scope is not None else ""
+
     def loop_items(self, line: str) -> list[int]:
         """The items of the !llvm.loop node of a branch, without the self reference."""
         m = re.search(r"!llvm\.loop !(\d+)", line)

@@ -34,9 +34,12 @@ class Layout:
     def members(self, kind: str) -> list[str] | None:
         """Member types of a structure, None for anything else."""
         body = self.types.get(kind, kind)
-        if not body.startswith("{"):
-            return None
-        return split(body[1:-1])
+        if body.startswith("<{"):
+            return split(body[2:-2])
+        return split(body[1:-1]) if body.startswith("{") else None
+
+    def packed(self, kind: str) -> bool:
+        return self.types.get(kind, kind).startswith("<{")
 
     def size_align(self, kind: str) -> tuple[int, int]:
         if m := re.fullmatch(r"i(\d+)", kind):
@@ -56,12 +59,15 @@ class Layout:
         at, most = 0, 1
         for member in members:
             size, align = self.size_align(member)
+            align = 1 if self.packed(kind) else align
             at = -(-at // align) * align + size
             most = max(most, align)
         return -(-at // most) * most, most
 
     def leaves(self, kind: str, offset: int = 0) -> list[tuple[int, str]]:
-        """(byte offset, integer type) of every scalar in a type."""
+        """(byte offset, type) of every integer and pointer in a type."""
+        if kind == "ptr":
+            return [(offset, kind)]
         if re.fullmatch(r"i\d+", kind):
             return [(offset, f"i{8 * self.size_align(kind)[0]}")]
         if a := array(kind):
@@ -72,9 +78,12 @@ class Layout:
             return [x for i in range(a[0]) for x in self.leaves(a[1], offset + i * size)]
         result: list[tuple[int, str]] = []
         at = 0
-        for m in self.members(kind) or []:
+        members = self.members(kind)
+        if members is None:
+            raise ValueError(kind)
+        for m in members:
             size, align = self.size_align(m)
-            at = -(-at // align) * align
+            at = at if self.packed(kind) else -(-at // align) * align
             result += self.leaves(m, offset + at)
             at += size
         return result
@@ -137,6 +146,14 @@ def _pointee(value: str, definitions: Mapping[str, str], layout: Layout) -> str 
     return kind
 
 
+def _first(value: str, definitions: Mapping[str, str]) -> str:
+    """The object that a pointer to its first member points to."""
+    zero = re.compile(r"getelementptr .*ptr ([%@][\w.$-]+)(?:, i\d+ 0)+(?:, !.*)?$")
+    while m := zero.match(definitions.get(value, "")):
+        value = m.group(1)
+    return value
+
+
 def lower_memory(f: Function, types: Mapping[str, str], globals_: Mapping[str, str]) -> None:
     """In place; calls on objects of unknown type stay for SROA."""
     layout = Layout(types)
@@ -181,14 +198,16 @@ def _phi(line: str, old: str, new: str) -> str:
 def _kind(m: re.Match[str], definitions: Mapping[str, str], layout: Layout) -> str | None:
     """The type of the object that a call fills or copies, if one of its ends shows it."""
     size = int(m.group(4))
-    if m.group(1) == "set" and m.group(3) not in {"0", "-1"}:
+    if m.group(1) == "set" and m.group(3) != "0":
         return None
     for value in (m.group(2), m.group(3)):
-        kind = _pointee(value, definitions, layout)
+        kind = _pointee(_first(value, definitions), definitions, layout)
         # The object may be the first member of what the pointer points to.
         while kind is not None:
             try:
                 if layout.size_align(kind)[0] == size and layout.leaves(kind):
+                    return kind
+                if array(kind) is None and _ends_at(layout.leaves(kind), size):
                     return kind
             except ValueError:
                 break
@@ -196,6 +215,13 @@ def _kind(m: re.Match[str], definitions: Mapping[str, str], layout: Layout) -> s
             members = layout.members(kind)
             kind = inner[1] if inner else (members[0] if members else None)
     return None
+
+
+def _ends_at(leaves: list[tuple[int, str]], size: int) -> bool:
+    """Whether the first `size` bytes are whole members and what follows is padding (bytes)."""
+    inside = [o + (8 if k == "ptr" else int(k[1:]) // 8) for o, k in leaves if o < size]
+    outside = [(o, k) for o, k in leaves if o >= size]
+    return bool(inside) and max(inside) == size and all(k == "i8" for _, k in outside)
 
 
 def _copy(
@@ -208,9 +234,11 @@ def _copy(
     at: int,
 ) -> tuple[list[Block], Block | None]:
     """Blocks that do the work, and the block behind them (None: the lines go in place)."""
-    verb, to, source, _, rest = m.groups()
+    verb, to, source, total, rest = m.groups()
     debug = (re.search(r", !dbg !\d+", rest) or [""])[0]
     leaves = layout.leaves(element)
+    if elements == 1:
+        leaves = [x for x in leaves if x[0] < int(total)]
     lines: list[str] = []
     loop = elements > 1
     ends = [("d", to), ("s", source)] if verb == "cpy" else [("d", to)]
@@ -228,7 +256,7 @@ def _copy(
                 where[key] = f"%{name}.{key}{n}"
                 gep = f"getelementptr inbounds i8, ptr {base[key]}, i64 {offset}"
                 lines.append(f"  {where[key]} = {gep}{debug}")
-        value = source
+        value = "null" if kind == "ptr" else source
         if verb == "cpy":
             value = f"%{name}.v{n}"
             lines.append(f"  {value} = load {kind}, ptr {where['s']}, align 1{debug}")

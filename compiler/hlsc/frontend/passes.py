@@ -88,7 +88,7 @@ def link(texts: Iterable[str]) -> str:
 def until(
     text: str, rounds: Sequence[Sequence[str]], left: Callable[[str], int], limit: int = 16
 ) -> str:
-    """Repeat the first list of passes until nothing is `left`; the next list when that gains nothing."""
+    """Repeat the first list of passes until nothing is `left`; the next when that gains nothing."""
     before = left(text)
     kind = 0
     for _ in range(limit):

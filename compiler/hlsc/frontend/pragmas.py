@@ -30,11 +30,11 @@ MARKERS = (
     "static void here(); "
     "template <class T> static void object(const volatile void*); "
     "template <class T> static void pointer(const volatile void*); "
-    "template <class T> __attribute__((always_inline)) static inline void at(T& x) "
+    "template <class T> __attribute__((always_inline, nodebug)) static inline void at(T& x) "
     "{ object<T>(__builtin_addressof(x)); } "
-    "template <class T> __attribute__((always_inline)) static inline void at(T*& x) "
+    "template <class T> __attribute__((always_inline, nodebug)) static inline void at(T*& x) "
     "{ pointer<T>(x); } "
-    "template <class T> __attribute__((always_inline)) static inline void at(T* const& x) "
+    "template <class T> __attribute__((always_inline, nodebug)) static inline void at(T* const& x) "
     "{ pointer<T>(x); } }; }\n"
 )
 

@@ -45,8 +45,8 @@ def prepare(module: ModuleText, entry: str) -> None:
     }
     for part in module.parts:
         if isinstance(part, Function):
-            _function(part, entry, types)
             lower_memory(part, types, globals_)
+            _function(part, entry, types)
         elif part.startswith(("attributes #", "$")) or part.startswith(";"):
             continue
         else:
@@ -92,18 +92,17 @@ def _function(f: Function, entry: str, types: dict[str, str]) -> None:
                     lines.append(f"  store {kind} undef, ptr {hit.group(2)}")
                 continue
             if w := _WIDE.match(line):
-                lines += _whole_word(*w.groups(), f"%hlsc.wide.{copies}") or [line]
+                lines += _whole_word(w, f"%hlsc.wide.{copies}") or [line]
                 copies += 1
                 continue
             lines.append(line)
         b.lines = lines
 
 
-def _whole_word(
-    head: str, verb: str, width: str, value: str, rest: str, fresh: str
-) -> list[str] | None:
+def _whole_word(access: re.Match[str], fresh: str) -> list[str] | None:
     """A load or store of a _BitInt that leaves bytes of its object untouched, widened to all of it:
     calling conventions take such objects apart in other pieces, which SROA cannot follow."""
+    head, verb, width, value, rest = access.groups()
     n = int(width)
     whole = 128 if n <= 128 else -(-n // 64) * 64
     if n <= 64 or n == whole:

@@ -278,15 +278,23 @@ HLSC_INLINE void* port(numbers<F...>) {
 
 namespace hls {
 
+struct undeclared {};
+
 template <typename T, int DEPTH = 0>
-class stream {
+class stream;
+
+template <typename T>
+class stream<T, 0> {
   static_assert(!__is_const(T) && !__is_pointer(T), "an element of hls::stream must be a value type");
   unsigned char handle_;
 
+ protected:
+  HLSC_INLINE explicit stream(undeclared) {}
+
  public:
-  HLSC_INLINE stream() { hlsc_pack::declare<T, DEPTH>(this, decltype(hlsc_pack::fields_of<T>())()); }
+  HLSC_INLINE stream() { hlsc_pack::declare<T, 0>(this, decltype(hlsc_pack::fields_of<T>())()); }
   HLSC_INLINE explicit stream(const char*) {
-    hlsc_pack::declare<T, DEPTH>(this, decltype(hlsc_pack::fields_of<T>())());
+    hlsc_pack::declare<T, 0>(this, decltype(hlsc_pack::fields_of<T>())());
   }
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
@@ -335,6 +343,20 @@ class stream {
   unsigned size() {
     static_assert(sizeof(U) == 0, "hls::stream::size is not supported: count in the kernel");
     return 0;
+  }
+};
+
+/// A stream with a depth of its own, which a process takes as stream<T>&.
+template <typename T, int DEPTH>
+class stream : public stream<T, 0> {
+  static_assert(DEPTH > 0, "the depth of hls::stream<T, DEPTH> must be at least 1");
+
+ public:
+  HLSC_INLINE stream() : stream<T, 0>(undeclared()) {
+    hlsc_pack::declare<T, DEPTH>(this, decltype(hlsc_pack::fields_of<T>())());
+  }
+  HLSC_INLINE explicit stream(const char*) : stream<T, 0>(undeclared()) {
+    hlsc_pack::declare<T, DEPTH>(this, decltype(hlsc_pack::fields_of<T>())());
   }
 };
 
