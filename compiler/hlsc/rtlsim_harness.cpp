@@ -50,9 +50,11 @@ void Stream::drive() {
     dest.fill(false);
     last.set(flags[moved] & 1);
     offered = true;
-  } else {
+    blank = false;
+  } else if (!blank) {
     data.fill(true);  // a kernel that looks at it without TVALID is found out
     last.set(1);
+    blank = true;
   }
   valid.set(offered);
 }

@@ -46,6 +46,10 @@ class Pin {
   void set(uint64_t value) const {
     if (!at_) return;
     if (width_ < 64) value &= (uint64_t(1) << width_) - 1;
+    if (width_ <= 8) {  // most pins, every cycle
+      *at_ = static_cast<uint8_t>(value);
+      return;
+    }
     std::memcpy(at_, &value, bytes() < 8 ? bytes() : 8);
   }
   uint64_t get() const {
@@ -127,6 +131,7 @@ struct Stream {
   uint64_t count = 0;
   uint64_t moved = 0;
   bool offered = false;
+  bool blank = false;  // nothing is offered, and the data pins say so
   // Output: what came, and the word that must not change until it is taken.
   std::vector<uint8_t> got;
   std::vector<uint8_t> got_flags;
