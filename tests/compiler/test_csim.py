@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hlsc import csim_wire as wire
 from hlsc.csim import CsimError, Kernel
 from hlsc.errors import HlscError, ToolError
 
@@ -20,7 +21,7 @@ DEFECTS = dict(
     (name, i)
     for i, name in enumerate(
         "none no_last keep leaves_input reads_empty leaves_internal state crash hang out_of_bounds "
-        "overflow".split()
+        "overflow slow".split()
     )
 )
 FIRST = np.array([0, 1, 2, 2**64 - 1, 5], np.uint64)
@@ -102,6 +103,38 @@ def test_a_hanging_kernel_is_stopped() -> None:
     with pytest.raises(HlscError, match=r"scale_add.* must end within 0.5 s"):
         run(kernel, "hang", timeout=0.5)
     assert time.monotonic() - start < 10
+
+
+def test_a_run_in_this_process_that_takes_too_long_is_left_behind() -> None:
+    kernel = scale_add(*TOOLS[0])
+    with pytest.raises(CsimError, match=r"scale_add must end within 0\.3 s"):
+        run(kernel, "slow", timeout=0.3, isolated=False)
+    # Its place is taken, so this one gets a process of its own.
+    assert run(kernel, isolated=False).scalars["count"] == 8
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("width", [1, 5, 8, 12, 16, 31, 33, 63, 64])
+def test_words_up_to_64_bits(width: int, signed: bool) -> None:
+    low, high = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
+    values = np.array([low, high, 0, high // 3], np.int64 if signed else np.uint64)
+    raw = wire.to_words("x", values, width, signed)
+    assert len(raw) == 4 * ((width + 7) // 8)
+    np.testing.assert_array_equal(wire.from_words(raw, width, signed), values)
+    for bad in (low - 1, high + 1):
+        if -(2**63) <= bad < 2**64:
+            with pytest.raises(
+                CsimError, match=f"x must be in {low}..{high} .{width} bits., not {bad}"
+            ):
+                wire.to_words("x", np.array([bad], np.uint64 if bad > 0 else np.int64), width, signed)
+
+
+def test_words_beyond_64_bits() -> None:
+    values = np.random.default_rng(0).integers(0, 256, (5, 13), np.uint8)
+    raw = wire.to_words("x", values, 100, False)
+    np.testing.assert_array_equal(wire.from_words(raw, 100, False), values)
+    with pytest.raises(CsimError, match="x must be uint8 with a last axis of 13 for words of 100 bits"):
+        wire.to_words("x", values[:, :12], 100, False)
 
 
 def test_internal_streams_have_high_water_marks() -> None:

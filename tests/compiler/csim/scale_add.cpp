@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Test kernel: adds a constant to every beat of each transfer, and counts.  `defect` breaks one
 // thing.
+#include <chrono>
+#include <thread>
+
 #include "ap_axi_sdata.h"
 #include "ap_int.h"
 #include "hls_stream.h"
@@ -17,6 +20,7 @@ enum {
   kHang,
   kOutOfBounds,
   kOverflow,
+  kSlow,
 };
 
 typedef ap_axiu<64, 1, 1, 1> axis64;
@@ -48,6 +52,7 @@ extern "C" void scale_add(hls::stream<axis64>& in0, hls::stream<axis64>& out, ap
   if (defect == kCrash) *reinterpret_cast<volatile int*>(static_cast<size_t>(seen)) = 1;
   if (defect == kOutOfBounds) seen = table[seen - 1];
   if (defect == kOverflow) seen += 0x7fffffff;
+  if (defect == kSlow) std::this_thread::sleep_for(std::chrono::seconds(2));
   volatile bool for_ever = defect == kHang;
   while (for_ever) {
   }
