@@ -21,6 +21,7 @@ import pytest
 
 from bench.kernel import Case, Plan, run_kernel
 from bench.kernel import Job as BenchJob
+from bench.places import note
 from bench.runner import PAUSES, BenchFailure
 from bench.verilate import Design, lint
 from convloom.kernels import load_kernel
@@ -155,36 +156,25 @@ def test_misplaced_tlast_is_reported(stream):
 # ------------------------------------------------------------------------------------- cocotb
 
 
-def explain(job: BenchJob, stream: str, transfer: int, beat: int) -> str:
-    """Called in the simulation: pixel, filter and tile of an output beat."""
-    places = json.loads(job.note)
-    return places[beat] if stream == "out" and beat < len(places) else f"{stream} beat {beat}"
-
-
 def bench_job(layer: ConvLayer, x, w, bias) -> BenchJob:
     job: Job = lower(layer, x, w, bias, kernel=SPEC, config="tiny")
     out = job.pack(ALGORITHMS["im2col"](layer, x, w, bias).y)
-    places = json.dumps([str(job.locate(i)) for i in range(len(out))])
+    places = note([str(job.locate(i)) for i in range(len(out))])
     inputs = {name: list(transfers) for name, transfers in job.streams.items()}
     return BenchJob(job.registers, inputs, {"out": [out]}, {"status": 0}, places)
 
 
-def plan(cases: list[Case]) -> Plan:
+def plan(cases: tuple[Case, ...] | list[Case]) -> Plan:
     offsets = {r.name: r.offset for r in SPEC.registers}
-    where = f"{Path(__file__).stem}:explain"
-    return Plan(offsets, ("in0", "in1"), ("out",), tuple(cases), limit=60_000, explain=where)
+    cases = tuple(cases)
+    return Plan(offsets, ("in0", "in1"), ("out",), cases, limit=60_000, explain="bench.places:explain")
 
 
 def design(directory: Path) -> Design:
     return Design((directory / f"{SPEC.top}.sv",), SPEC.top)
 
 
-@pytest.fixture
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-
-
-def test_cocotb_bench(importable, seed):
+def test_cocotb_bench(seed):
     tiled = bench_job(*several_tiles())
     small = [bench_job(*each) for each in random_layers(3, seed, max_macs=4_000)]
     cases = [
@@ -206,7 +196,7 @@ def test_cocotb_bench(importable, seed):
     assert abs(free.cycles - exact) <= 8
 
 
-def test_cocotb_bench_names_pixel_filter_and_tile(importable, seed):
+def test_cocotb_bench_names_pixel_filter_and_tile(seed):
     """A beat that differs is named by what it holds (mutants of RTL: test_kernel_bench.py)."""
     job = bench_job(*several_tiles())
     job.outputs["out"][0][9] ^= np.uint64(1 << 9)
