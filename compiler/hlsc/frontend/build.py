@@ -86,6 +86,12 @@ def build(
 def _check_calls(module: ModuleText, f: Function) -> None:
     defined = {x.name for x in module.functions}
     for _, _, line in f.lines():
+        if re.search(r"\b(?:float|double|half)\b", re.sub(r'[%@!]"?[\w.$-]+"?', "", line)):
+            raise SourceError(
+                "floating point is not supported",
+                module.metadata.loc_of(line),
+                "write ap_int with a stated scale",
+            )
         m = _CALL.search(line)
         if not m:
             continue

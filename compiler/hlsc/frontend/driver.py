@@ -107,7 +107,7 @@ class _Compilation:
         define_bodies(module)
         names = self._process_functions(module, top, own)
         module = ModuleText(str(module))
-        area = region.analyse(module, set(names), self.top, top_loc)
+        area = region.analyse(module, set(names), self.top, top_loc, own.dataflow is not None)
         if not area.calls:
             raise SourceError(
                 f"DATAFLOW function '{self.top}' must call at least one process", own.dataflow

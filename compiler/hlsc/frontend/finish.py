@@ -16,6 +16,7 @@ from hlsc.frontend.intrinsics import read_intrinsic
 from hlsc.frontend.llvmtext import Function, ModuleText
 from hlsc.frontend.program import ArrayFacts, Binding, LoopFacts, ProcessCall, Program
 from hlsc.frontend.region import Region
+from hlsc.frontend.selects import select_values
 from hlsc.ir import Channel, Loc
 
 __all__ = ["finish"]
@@ -302,6 +303,7 @@ def _clean(module: ModuleText, names: Sequence[str]) -> str:
         for b in f.blocks:
             b.lines = [x for x in b.lines if "@llvm.lifetime" not in x and "@llvm.assume" not in x]
         expand_intrinsics(f, module.metadata)
+        select_values(f, module.metadata)
     for f in list(module.functions):
         name = f.name.removeprefix("hlsc.p.")
         text = str(f)

@@ -21,6 +21,7 @@ from hlsc.frontend.intrinsics import read_intrinsic, stream_declarations
 from hlsc.frontend.llvmtext import (
     NAME,
     Function,
+    Metadata,
     ModuleText,
     natural_loops,
     strip_debug,
@@ -74,7 +75,13 @@ class Region:
     port_names: list[str] = field(default_factory=list)  # mangled port intrinsics
 
 
-def analyse(module: ModuleText, process_names: set[str], top: str, top_loc: Loc | None) -> Region:
+def analyse(
+    module: ModuleText,
+    process_names: set[str],
+    top: str,
+    top_loc: Loc | None,
+    dataflow: bool,
+) -> Region:
     """Reduce the entry function to one block, `process_names` being left as calls."""
     text = _reduced(module, process_names)
     work = ModuleText(passes.run_passes(text, passes.INLINE))
@@ -93,7 +100,7 @@ def analyse(module: ModuleText, process_names: set[str], top: str, top_loc: Loc 
             locs[0] if locs else top_loc,
             "move conditions and other loops into a process",
         )
-    return _read(work, entry, process_names)
+    return _read(work, entry, process_names, dataflow)
 
 
 def _reduced(module: ModuleText, process_names: set[str]) -> str:
@@ -116,7 +123,7 @@ def _extent(kind: str) -> int:
     return total
 
 
-def _read(work: ModuleText, entry: Function, process_names: set[str]) -> Region:
+def _read(work: ModuleText, entry: Function, process_names: set[str], dataflow: bool) -> Region:
     meta = work.metadata
     region = Region([], [], [], {}, {})
     region.declares = [p for p in work.parts if isinstance(p, str) and p.startswith("declare ")]
@@ -154,6 +161,8 @@ def _read(work: ModuleText, entry: Function, process_names: set[str]) -> Region:
         if called in process_names:
             region.calls.append(Call(called, strip_debug(line), meta.loc_of(line, True)))
         region.lines.append(strip_debug(line))
+    if dataflow:
+        _check_region(entry, region, process_names, meta)
     for base, index in order:
         width, depth, fields = stream_declarations(declared[base, index][0])
         stem = base[1:].split(".")[0].strip('"')
@@ -161,6 +170,53 @@ def _read(work: ModuleText, entry: Function, process_names: set[str]) -> Region:
         loc = declared[base, index][1]
         region.streams.append(LocalStream(name, base, index, width, depth, fields, loc))
     return region
+
+
+def _check_region(entry: Function, region: Region, process_names: set[str], meta: Metadata) -> None:
+    """A DATAFLOW function does nothing with streams, outputs and what processes share itself."""
+    derived: dict[str, str] = {}  # pointer -> local variable
+    users: dict[str, int] = {}
+    outputs = {v for v, text in region.ports.items() if text.startswith("result")}
+    for line in entry.blocks[0].lines:
+        name = m.group(1) if (m := _RESULT.match(line)) else ""
+        called = m.group(1).strip('"') if (m := _CALL.search(line)) else ""
+        values = re.findall(r"%[\w.$-]+", line.split(" = ", 1)[-1])
+        if " = alloca " in line and name not in region.arrays:
+            derived[name] = name
+            continue
+        if "getelementptr" in line and values and values[0] in derived:
+            derived[name] = derived[values[0]]
+            continue
+        if called.startswith(("hlsc.read", "hlsc.write", "hlsc.empty")):
+            raise SourceError(
+                "a DATAFLOW function must leave stream accesses to its processes",
+                meta.loc_of(line, True),
+                "move the access into a void function and call that",
+            )
+        if called in process_names:
+            plain = re.sub(r"byval\([^)]*\)[^,)]*", "", line)
+            for value in dict.fromkeys(re.findall(r"%[\w.$-]+", plain)):
+                if value in derived:
+                    users[derived[value]] = users.get(derived[value], 0) + 1
+        elif " load " in line or "@llvm.memcpy" in line:
+            shared = [v for v in values if derived.get(v) in users]
+            if shared:
+                raise _shared(derived[shared[0]], meta.loc_of(line, True))
+        elif " store " in line and values and values[-1] in outputs:
+            raise SourceError(
+                "a DATAFLOW function must leave its outputs to its processes",
+                meta.loc_of(line, True),
+                "write the output in a process",
+            )
+        for variable, n in users.items():
+            if n > 1:
+                raise _shared(variable, meta.loc_of(line, True))
+
+
+def _shared(variable: str, loc: Loc | None) -> SourceError:
+    return SourceError(
+        f"variable '{variable[1:]}' must not join processes", loc, "pass the value by hls::stream"
+    )
 
 
 def _stream_element(line: str, region: Region) -> tuple[str, int] | None:

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Selected addresses and selected shift amounts, turned round into selected values.
+
+instcombine writes `c ? a[i] : b[j]` as a load from a selected address, and two fields of one word as
+the word shifted by a selected amount.  Hardware wants two loads, and two sets of wires.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hlsc.errors import SourceError
+from hlsc.frontend.llvmtext import Function, Metadata
+
+__all__ = ["select_values"]
+
+_SELECT = re.compile(r"^\s*(%[\w.$-]+) = select i1 (\S+), ptr (\S+), ptr ([^,\s]+)")
+_CONST = re.compile(r"^\s*(%[\w.$-]+) = select i1 (\S+), i\d+ (\d+), i\d+ (\d+)(?:,|$)")
+_SHIFT = re.compile(r"^\s*(%[\w.$-]+) = (lshr|ashr|shl) ((?:\w+ )*)(i\d+) (\S+), (%[\w.$-]+)(?:,|$)")
+_DEBUG = re.compile(r", !dbg !\d+")
+
+
+def select_values(f: Function, metadata: Metadata) -> None:
+    """In place; a store to a selected address, or an address that a loop carries, is an error."""
+    _addresses(f, metadata)
+    _shifts(f)
+
+
+def _debug(line: str) -> str:
+    m = _DEBUG.search(line)
+    return m.group() if m else ""
+
+
+def _refuse(line: str, metadata: Metadata) -> SourceError:
+    return SourceError(
+        "an address must be one array element that is known at compile time or by its index",
+        metadata.loc_of(line),
+        "select the values instead of pointers or references; store in both branches of an if",
+    )
+
+
+def _addresses(f: Function, metadata: Metadata) -> None:
+    count = 0
+    while True:
+        found = next(
+            ((b, i, m) for b, i, x in f.lines() if (m := _SELECT.match(x))),
+            None,
+        )
+        if found is None:
+            break
+        block, at, m = found
+        name, condition, one, zero = m.groups()
+        del block.lines[at]
+        use = re.compile(re.escape(name) + r"(?![\w.$-])")
+        for b in f.blocks:
+            lines = []
+            for line in b.lines:
+                if not use.search(line):
+                    lines.append(line)
+                    continue
+                hit = re.match(
+                    r"^\s*(%[\w.$-]+) = (load (?:volatile )?(\S+|%\S+), |getelementptr .*?)ptr ", line
+                )
+                address = hit and re.search(r"ptr (%[\w.$-]+)", line)
+                if not hit or not address or address.group(1) != name:
+                    raise _refuse(line, metadata)
+                result = hit.group(1)
+                kind = (hit.group(3) or "ptr").rstrip(",")
+                parts = []
+                for value, suffix in ((one, "a"), (zero, "b")):
+                    fresh = f"%hlsc.s{count}.{suffix}"
+                    text = re.sub(rf"^\s*{re.escape(result)} =", f"  {fresh} =", line)
+                    lines.append(use.sub(lambda _, v=value: v, text))  # type: ignore[misc]
+                    parts.append(f"{kind} {fresh}")
+                count += 1
+                lines.append(
+                    f"  {result} = select i1 {condition}, {parts[0]}, {parts[1]}{_debug(line)}"
+                )
+            b.lines = lines
+    for _, _, line in f.lines():
+        if " = phi ptr " in line:
+            raise _refuse(line, metadata)
+
+
+def _shifts(f: Function) -> None:
+    amounts = {
+        m.group(1): m.groups()[1:] for _, _, x in f.lines() if (m := _CONST.match(x)) is not None
+    }
+    count = 0
+    for b in f.blocks:
+        lines = []
+        for line in b.lines:
+            m = _SHIFT.match(line)
+            if not m or m.group(6) not in amounts:
+                lines.append(line)
+                continue
+            result, op, flags, kind, value, amount = m.groups()
+            condition, one, zero = amounts[amount]
+            for suffix, n in (("a", one), ("b", zero)):
+                lines.append(
+                    f"  %hlsc.h{count}.{suffix} = {op} {flags}{kind} {value}, {n}{_debug(line)}"
+                )
+            lines.append(
+                f"  {result} = select i1 {condition}, {kind} %hlsc.h{count}.a, "
+                f"{kind} %hlsc.h{count}.b{_debug(line)}"
+            )
+            count += 1
+        b.lines = lines
