@@ -229,7 +229,7 @@ def warnings(design: Design, schedules: Schedules) -> list[str]:
             for i in s.problem.slow:
                 n = r.by_id()[i]
                 found.append(
-                    f"{n.loc or p.name}: {n.op} of {n.width} bits takes longer than the clock period allows"
+                    f"{n.loc or p.name}: {n.op} of {n.width} bits takes longer than a clock period"
                 )
     return found
 

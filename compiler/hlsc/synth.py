@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compiler as one function: C++ sources → SystemVerilog and report.
 
-`synthesize` runs every stage; `back_end` starts from a `Design`, for tests and for designs made otherwise.
+`synthesize` runs every stage; `back_end` starts from a `Design`, for tests and for designs made
+otherwise.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hlsc import report as reports
 from hlsc.backend.lower import Rtl, lower
 from hlsc.errors import HlscError
-from hlsc.ir import Design
+from hlsc.ir import Design, Loc
 from hlsc.schedule.delays import TABLES, Timing
 from hlsc.schedule.feedback import after_writes
 from hlsc.schedule.prepare import prepare
@@ -103,6 +105,47 @@ def back_end(
     return prepared, schedules, rtl
 
 
+def _shortened(design: Design, places: Sequence[Path]) -> Design:
+    """Absolute file names relative to the directory that the sources and include paths share.
+
+    Comments and report then do not tell where the sources lay on this machine.
+    """
+    given = [Path(p) for p in places]
+    roots = [str(p.parent if p.is_file() else p) for p in given if p.is_absolute()]
+    if not roots:
+        return design
+    base = os.path.commonpath(roots)
+    known: dict[str, str] = {}
+
+    def loc(x: Loc | None) -> Loc | None:
+        if x is None or not os.path.isabs(x.file):
+            return x
+        if x.file not in known:
+            inside = Path(x.file).is_relative_to(base)
+            known[x.file] = os.path.relpath(x.file, base) if inside else Path(x.file).name
+        return Loc(known[x.file], x.line)
+
+    processes = []
+    for p in design.processes:
+        regions = []
+        for r in p.regions:
+            nodes = tuple(replace(n, loc=loc(n.loc)) for n in r.nodes)
+            regions.append(replace(r, nodes=nodes, loc=loc(r.loc)))
+        memories = tuple(replace(m, loc=loc(m.loc)) for m in p.memories)
+        processes.append(replace(p, regions=tuple(regions), memories=memories, loc=loc(p.loc)))
+    channels = tuple(replace(c, loc=loc(c.loc)) for c in design.channels)
+    ports = tuple(replace(x, loc=loc(x.loc)) for x in design.ports)
+    return Design(
+        design.top,
+        ports,
+        tuple(processes),
+        channels,
+        design.control,
+        design.control_bundle,
+        loc(design.loc),
+    )
+
+
 def synthesize(
     sources: Sequence[Path],
     top: str,
@@ -150,7 +193,7 @@ def synthesize(
         directives=directives,
         dump=show,
     )
-    design = middle(program, dump=show)
+    design = _shortened(middle(program, dump=show), [*sources, *include_dirs])
     prepared, schedules, rtl = back_end(design, timing=timing, dump=show)
     report = reports.make_report(prepared, schedules, rtl, timing, part)
     sv_path = report_path = None

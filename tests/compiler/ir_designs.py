@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Designs written directly in hlsc's IR, for the tests of its back half, and a builder to write them."""
+"""Designs written directly in hlsc's IR, for the tests of its back half, and how to write them."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def fir(top: str = "fir", taps: int = 4) -> Case:
     """y = sum of taps: signed products, shift register of phis, arithmetic shift and clamp."""
     r = R("loop", ii=1)
     n = r.arg("n", 8)
-    i, runs = counted(r, n)
+    _, runs = counted(r, n)
     x = r.read("x", 8, runs, "x")
     window = [r.phi(r.const(0, 8), f"w{k}") for k in range(taps)]
     row = [x, *window[:-1]]
@@ -284,10 +284,8 @@ def histogram(
     n = count.arg("n", 8)
     k, runs = counted(count, n)
     x = count.read("x", 8, runs)
-    if free:  # the promise: a word comes back after 4 iterations at the earliest
-        address = count.concat(x.bits(0, 2), k.trunc(2))
-    else:
-        address = x.trunc(4)
+    # The promise of `free`: a word comes back after 4 iterations at the earliest.
+    address = count.concat(x.bits(0, 2), k.trunc(2)) if free else x.trunc(4)
     h = count.load("h", address, 16)
     count.store("h", address, h * 3 + x.zext(16), runs)
     count.live(total=k)
@@ -392,7 +390,7 @@ def two_processes(top: str = "pair", depth: int = 2) -> Case:
     r.write("mid", word + i, runs)
     s = R("fold", ii=2)
     m = s.arg("n", 8)
-    j, go = counted(s, m.op("lshr", 1))
+    _, go = counted(s, m.op("lshr", 1))
     a = s.read("mid", 8, go)
     b = s.read("mid", 8, go)
     acc = s.phi(s.const(1, 16))
@@ -416,7 +414,7 @@ def two_processes(top: str = "pair", depth: int = 2) -> Case:
 
 
 def tables(top: str = "tables") -> Case:
-    """ROMs (block and logic), registers addressed dynamically, several loads of one block RAM at II 3."""
+    """ROMs (block and logic), registers with addresses, three loads of one block RAM at II 3."""
     fill, use = R("fill"), R("use", ii=3)
     i = fill.phi(fill.const(0, 5))
     fill.set_next(i, i + 1)
@@ -425,7 +423,7 @@ def tables(top: str = "tables") -> Case:
     fill.store("ram", i.trunc(4), x)
     fill.store("regs", i.trunc(2), x.trunc(7), i.op("ult", 4))
     fill.go("use")
-    j, runs = counted(use, use.arg("n", 6))
+    _, runs = counted(use, use.arg("n", 6))
     y = use.read("x", 10, runs)
     at = y.trunc(4)
     u, v, w = (use.load("ram", at + k, 10) for k in (0, 3, 7))

@@ -2,13 +2,12 @@
 """Many small designs in one Verilator build, each run under random stalls on every stream.
 
 `build(designs)` makes one program; `run` gives it a script of runs: which design, scalars, words per
-stream, probabilities of a pause.  The designs must use plain ap_ctrl_hs wires and ap_none/ap_vld scalars.
+stream, probabilities of a pause.  The designs must use plain ap_ctrl_hs wires, ap_none and ap_vld
+scalars.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Words per output stream, last value per scalar output, words of the inputs that were not taken."""
+    """Words per output stream, last value per scalar output, words of the inputs left over."""
 
     streams: dict[str, list[int]]
     scalars: dict[str, int]
@@ -48,32 +47,57 @@ class Outcome:
 _COMMON = r"""
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <map>
-#include <functional>
 #include <string>
 #include <vector>
 #include "Vbatch.h"
 #include "verilated.h"
 typedef unsigned __int128 W;
-struct In { std::string name; std::function<void(W)> set; std::function<void(int)> valid; std::function<int()> ready; };
-struct Out { std::string name; std::function<W()> get; std::function<int()> valid; std::function<void(int)> ready; };
+// A port of the model: where it is, its bytes, and which bits of the word it carries.
+struct Pin { void *at; int bytes, low, bits; };
+static void set(const Pin &p, W word) {
+  uint64_t v = (uint64_t)((word >> p.low) & (((W)1 << p.bits) - 1));
+  std::memcpy(p.at, &v, p.bytes);
+}
+static W get(const Pin &p) {
+  uint64_t v = 0;
+  std::memcpy(&v, p.at, p.bytes);
+  return ((W)v & (((W)1 << p.bits) - 1)) << p.low;
+}
+struct Stream { std::string name; Pin valid, ready; std::vector<Pin> data; };
+struct Value { std::string name; Pin data, vld; };
 struct Dut {
-  std::vector<In> ins; std::vector<Out> outs;
-  std::map<std::string, std::function<void(uint64_t)>> args;
-  std::map<std::string, std::function<uint64_t()>> results;
-  std::map<std::string, std::function<int()>> vld;
-  std::function<void(int)> start; std::function<int()> done, ready, idle;
+  Pin start, done, ready, idle;
+  std::vector<Stream> ins, outs;
+  std::vector<Value> args, results;
 };
 static uint64_t state;
-static unsigned dice() { state ^= state << 13; state ^= state >> 7; state ^= state << 17; return (state >> 20) % 100; }
-static std::string hex(W v) { std::string s; do { s.insert(s.begin(), "0123456789abcdef"[(int)(v & 15)]); v >>= 4; } while (v); return s; }
-static W parse(const std::string &s) { W v = 0; for (char c : s) v = v << 4 | (W)(c <= '9' ? c - '0' : c - 'a' + 10); return v; }
+static int dice() {
+  state ^= state << 13; state ^= state >> 7; state ^= state << 17;
+  return (int)((state >> 20) % 100);
+}
+static std::string hex(W v) {
+  std::string s;
+  do { s.insert(s.begin(), "0123456789abcdef"[(int)(v & 15)]); v >>= 4; } while (v);
+  return s;
+}
+static W parse(const std::string &s) {
+  W v = 0;
+  for (char c : s) v = v << 4 | (W)(c <= '9' ? c - '0' : c - 'a' + 10);
+  return v;
+}
+#define PIN(x, low, bits) {&m.x, (int)sizeof(m.x), low, bits}
 """
 
 _MAIN = r"""
-  for (auto &d : duts) { d.second.start(0); for (auto &i : d.second.ins) i.valid(0); for (auto &o : d.second.outs) o.ready(0); }
-  m.ap_rst_n = 0; m.ap_clk = 0;
+  for (auto &d : duts) {
+    set(d.second.start, 0);
+    for (auto &i : d.second.ins) set(i.valid, 0);
+    for (auto &o : d.second.outs) set(o.ready, 0);
+  }
+  m.ap_rst_n = 0;
   for (int k = 0; k < 6; k++) { m.ap_clk = 0; m.eval(); m.ap_clk = 1; m.eval(); }
   m.ap_clk = 0; m.ap_rst_n = 1; m.eval();
   std::string name;
@@ -81,43 +105,49 @@ _MAIN = r"""
     Dut &d = duts.at(name);
     int pin, pout, nargs, nstreams; long limit; std::string word, value;
     std::cin >> pin >> pout >> state >> limit >> nargs;
-    for (int k = 0; k < nargs; k++) { std::cin >> word >> value; d.args.at(word)((uint64_t)parse(value)); }
+    for (int k = 0; k < nargs; k++) {
+      std::cin >> word >> value;
+      for (auto &a : d.args) if (a.name == word) set(a.data, parse(value));
+    }
     std::map<std::string, std::vector<W>> feed, got;
-    std::map<std::string, uint64_t> scalars;
+    std::map<std::string, W> scalars;
     std::cin >> nstreams;
     for (int k = 0; k < nstreams; k++) {
       int n; std::cin >> word >> n;
-      auto &v = feed[word];
-      for (int j = 0; j < n; j++) { std::cin >> value; v.push_back(parse(value)); }
+      for (int j = 0; j < n; j++) { std::cin >> value; feed[word].push_back(parse(value)); }
     }
     std::map<std::string, size_t> at; std::map<std::string, int> offered;
     long cycle = 0; bool done = false;
-    m.ap_clk = 0; d.start(1);
+    m.ap_clk = 0; set(d.start, 1);
     for (; cycle < limit && !done; cycle++) {
       for (auto &i : d.ins) {
-        auto &v = feed[i.name]; size_t p = at[i.name];
-        if (!offered[i.name] && p < v.size() && (int)dice() >= pin) offered[i.name] = 1;
-        i.valid(offered[i.name]);
-        i.set(offered[i.name] ? v[p] : (W)state * state);
+        auto &v = feed[i.name]; size_t p = at[i.name]; int &o = offered[i.name];
+        if (!o && p < v.size() && dice() >= pin) o = 1;
+        set(i.valid, o);
+        for (auto &x : i.data) set(x, o ? v[p] : (W)state * state);
       }
       std::map<std::string, int> ready;
-      for (auto &o : d.outs) { ready[o.name] = (int)dice() >= pout; o.ready(ready[o.name]); }
+      for (auto &o : d.outs) { ready[o.name] = dice() >= pout; set(o.ready, ready[o.name]); }
       m.eval();
-      for (auto &i : d.ins) if (offered[i.name] && i.ready()) { at[i.name]++; offered[i.name] = 0; }
-      for (auto &o : d.outs) if (ready[o.name] && o.valid()) got[o.name].push_back(o.get());
-      for (auto &r : d.results) if (d.vld.at(r.first)()) scalars[r.first] = r.second();
-      done = d.done();
-      if (done != (bool)d.ready() || (done && d.idle())) { std::printf("handshake\n"); return 1; }
+      for (auto &i : d.ins) if (offered[i.name] && get(i.ready)) { at[i.name]++; offered[i.name] = 0; }
+      for (auto &o : d.outs) if (ready[o.name] && get(o.valid)) {
+        W w = 0;
+        for (auto &x : o.data) w |= get(x);
+        got[o.name].push_back(w);
+      }
+      for (auto &r : d.results) if (get(r.vld)) scalars[r.name] = get(r.data);
+      done = get(d.done);
+      if (done != (bool)get(d.ready) || (done && get(d.idle))) { std::printf("handshake\n"); return 1; }
       m.ap_clk = 1; m.eval();
       m.ap_clk = 0;
     }
-    d.start(0);
-    for (auto &i : d.ins) i.valid(0);
-    for (auto &o : d.outs) o.ready(0);
+    set(d.start, 0);
+    for (auto &i : d.ins) set(i.valid, 0);
+    for (auto &o : d.outs) set(o.ready, 0);
     m.eval();
     std::printf("run %s %d %ld\n", name.c_str(), done, cycle);
     for (auto &i : d.ins) std::printf("left %s %zu\n", i.name.c_str(), feed[i.name].size() - at[i.name]);
-    for (auto &s : scalars) std::printf("scalar %s %llx\n", s.first.c_str(), (unsigned long long)s.second);
+    for (auto &s : scalars) std::printf("scalar %s %s\n", s.first.c_str(), hex(s.second).c_str());
     for (auto &o : d.outs) {
       std::printf("stream %s", o.name.c_str());
       for (W w : got[o.name]) std::printf(" %s", hex(w).c_str());
@@ -142,45 +172,44 @@ def _wrapper(designs: Sequence[Design]) -> tuple[str, str]:
         pins = [".ap_clk(ap_clk)", ".ap_rst_n(ap_rst_n)"]
         u = f"{d.top}_"
 
-        def pin(direction: str, name: str, width: int, u: str = u, pins: list[str] = pins) -> str:
+        def pin(
+            direction: str,
+            name: str,
+            width: int,
+            low: int = 0,
+            bits: int = 0,
+            u: str = u,
+            pins: list[str] = pins,
+        ) -> str:
             port(direction, u + name, width)
             pins.append(f".{name}({u}{name})")
-            return f"m.{u}{name}"
+            return f"PIN({u}{name}, {low}, {bits or width})"
 
         cpp.append(f'  {{ Dut &d = duts["{d.top}"];')
-        cpp.append(f"    d.start = [&](int v) {{ {pin('input', 'ap_start', 1)} = v; }};")
-        for n in ("done", "ready", "idle"):
-            cpp.append(f"    d.{n} = [&]() {{ return (int){pin('output', f'ap_{n}', 1)}; }};")
+        cpp.append(f"    d.start = {pin('input', 'ap_start', 1)};")
+        cpp += [f"    d.{n} = {pin('output', f'ap_{n}', 1)};" for n in ("done", "ready", "idle")]
         for c in d.channels:
-            if c.producer is None or c.consumer is None:
-                into = c.producer is None
-                way, back = ("input", "output") if into else ("output", "input")
-                valid, ready = pin(way, f"{c.name}_TVALID", 1), pin(back, f"{c.name}_TREADY", 1)
-                sets, gets = [], []
-                for suffix, width, low, bits in axis_signals(c):
-                    p = pin(way, f"{c.name}_{suffix}", width)
-                    sets.append(f"{p} = (uint64_t)((w >> {low}) & (((W)1 << {bits}) - 1));")
-                    gets.append(f"((W){p} & (((W)1 << {bits}) - 1)) << {low}")
-                if into:
-                    cpp.append(
-                        f'    d.ins.push_back({{"{c.name}", [&](W w) {{ {" ".join(sets)} }}, '
-                        f"[&](int v) {{ {valid} = v; }}, [&]() {{ return (int){ready}; }}}});"
-                    )
-                else:
-                    cpp.append(
-                        f'    d.outs.push_back({{"{c.name}", [&]() -> W {{ return {" | ".join(gets)}; }}, '
-                        f"[&]() {{ return (int){valid}; }}, [&](int v) {{ {ready} = v; }}}});"
-                    )
+            if c.producer is not None and c.consumer is not None:
+                continue
+            into = c.producer is None
+            way, back = ("input", "output") if into else ("output", "input")
+            pair = f"{pin(way, f'{c.name}_TVALID', 1)}, {pin(back, f'{c.name}_TREADY', 1)}"
+            data = ", ".join(
+                pin(way, f"{c.name}_{suffix}", width, low, bits)
+                for suffix, width, low, bits in axis_signals(c)
+            )
+            group = "ins" if into else "outs"
+            cpp.append(f'    d.{group}.push_back({{"{c.name}", {pair}, {{{data}}}}});')
         for p in d.ports:
             if p.kind == "axis":
                 continue
             if p.direction == "in":
-                a = pin("input", p.name, p.width)
-                cpp.append(f'    d.args["{p.name}"] = [&](uint64_t v) {{ {a} = v; }};')
+                data = pin("input", p.name, p.width)
+                cpp.append(f'    d.args.push_back({{"{p.name}", {data}, {data}}});')
             else:
-                a, v = pin("output", p.name, p.width), pin("output", f"{p.name}_ap_vld", 1)
-                cpp.append(f'    d.results["{p.name}"] = [&]() -> uint64_t {{ return {a}; }};')
-                cpp.append(f'    d.vld["{p.name}"] = [&]() {{ return (int){v}; }};')
+                data = pin("output", p.name, p.width)
+                vld = pin("output", f"{p.name}_ap_vld", 1)
+                cpp.append(f'    d.results.push_back({{"{p.name}", {data}, {vld}}});')
         cpp.append("  }")
         body.append(f"  {d.top} u_{d.top} ({', '.join(pins)});")
     sv = f"module batch(\n  {', '.join(ports)}\n);\n" + "\n".join(body) + "\nendmodule\n"
@@ -207,8 +236,8 @@ def build(designs: Sequence[Design], texts: Sequence[str]) -> Path:
         args += [f"-Wno-{w}" for w in (*WAIVED, "MULTITOP")]
         args += ["--top-module", "batch", "--Mdir", "obj", "batch.sv", "main.cpp"]
         verilator.run(args, what="Verilating the batch", cwd=folder)
-        make_args = ["make", "-C", "obj", "-f", "Vbatch.mk", "-j2", "OPT_FAST=-O1", "OPT_SLOW=-O0",
-                     "OPT_GLOBAL=-O1", "CFG_CXXFLAGS_PCH_I=-include", "CFG_GCH_IF_CLANG="]  # fmt: skip
+        make_args = ["make", "-C", "obj", "-f", "Vbatch.mk", "-j2", "OPT_FAST=-O0", "OPT_SLOW=-O0",
+                     "OPT_GLOBAL=-O0", "CFG_CXXFLAGS_PCH_I=-include", "CFG_GCH_IF_CLANG="]  # fmt: skip
         toolchain.run(make_args, what="compiling the batch", cwd=folder, env=verilator.env)
 
     key = ("ir batch", source, cpp, verilator.version)

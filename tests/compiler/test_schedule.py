@@ -291,7 +291,7 @@ def test_feedback_puts_the_read_behind_the_write():
 
 
 def test_impossible_region_is_an_error():
-    process, problem = problems(D.fir().design, 10.0)[0]
+    _, problem = problems(D.fir().design, 10.0)[0]
     loop = (Constraint(0, 1, 1), Constraint(1, 0, 1))
     ids = problem.operations[:2]
     bad = tuple(Constraint(ids[c.src], ids[c.dst], 1) for c in loop)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """CIRCT modules as MLIR text: the `hw`, `comb` and `seq` operations that hlsc emits.
 
-`hw.module` is a graph region, so a value may be used before it is defined: `Hw.later` gives a name to be
-defined with `Hw.define`.  Text is made instead of calls into the bindings because it is eight times as fast.
+`hw.module` is a graph region, so a value may be used before it is defined: `Hw.later` gives a name to
+be defined with `Hw.define`.  Text is made instead of calls into the bindings because it is eight times
+as fast.
 """
 
 from __future__ import annotations

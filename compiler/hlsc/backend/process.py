@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One process as one module: its regions one after the other, and what they share.
 
-Ports: clk, rst, start (one cycle), done (one cycle); per stream read `<c>_valid`, `<c>_data`, `<c>_ready`
-(out), per stream written the reverse; a wire per scalar argument; `<port>` and `<port>_ap_vld` per scalar
-output (registered).  Variables are registers that a region loads when it ends.
+Ports: clk, rst, start (one cycle), done (one cycle); per stream read `i_<c>_valid`, `i_<c>_data`,
+`i_<c>_ready` (out), per stream written `o_<c>_…`; `a_<argument>` per scalar argument; `s_<port>` and
+`s_<port>_vld` per scalar output (registered).  Variables are registers that regions load as they end.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _constant_tables(hw: Hw, module: str, memory: Memory, regions: list[RegionHa
 
 
 def _register_file(hw: Hw, memory: Memory, regions: list[RegionHardware], shared: Shared) -> None:
-    """Words as registers: any number of reads, each a selection; writes of one cycle exclude another."""
+    """Words as registers: any number of reads, each a selection; one write per cycle and word."""
     stores = shared.stores.get(memory.name, [])
     words = []
     for k in range(memory.depth):

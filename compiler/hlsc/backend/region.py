@@ -5,11 +5,11 @@
 blocks it (`adv[c]`):
 
 - II = 1: acts always; an operation that is blocked in cycle c (stream read empty, write full) stops
-  the iterations in cycles up to c, those behind it flow on: a blocked read in cycle 0 inserts bubbles, a
-  blocked write freezes what stands before it.
+  the iterations in cycles up to c, those further on flow on: a blocked read in cycle 0 inserts
+  bubbles, a blocked write freezes what has not come so far.
 - II > 1: a phase counter runs freely; an iteration in cycle c acts in phase c mod II only, so a stopped
-  one waits a whole turn and ports keep their slots.  Blocking stops the cycles of its own phase, and a new
-  iteration starts only when the one before has left the first II cycles: two neighbours are never
+  one waits a whole turn and ports keep their slots.  Blocking stops the cycles of its own phase, and a
+  new iteration starts only when the one before has left the first II cycles: two neighbours are never
   nearer than II cycles.
 - Iterations that do not overlap: one token, which simply waits.
 
@@ -17,8 +17,8 @@ Since neighbours keep their distance of at least II cycles whatever stops them, 
 schedule holds under any stalls; a register loaded when an iteration leaves cycle c is valid for it in
 cycles c+1 .. c+II, so a value that lives longer takes one register per II cycles.
 
-A loop's exit may be known only in a later cycle than the next iteration starts: the iterations behind the
-last one are then cancelled.  The schedule sees to it that they have had no effect by that time.
+A loop's exit may be known only in a later cycle than the next iteration starts: the iterations behind
+the last one are then cancelled.  The schedule sees to it that they have had no effect by that time.
 """
 
 from __future__ import annotations
@@ -182,8 +182,7 @@ class RegionHardware:
 
     def _emit_tokens(self) -> None:
         hw, rst = self.hw, (self.hw.rst, 0)
-        stop: Sig | None = None  # what stands up to the exit's cycle is cancelled
-        e = -1
+        stop: Sig | None = None
         if self.schedule.problem.overlap:
             e = self.t[EXIT]
             stop = hw.all(self.adv[e], self._exit(e))
@@ -197,9 +196,13 @@ class RegionHardware:
         for c in range(1, self.last + 1):
             stay = hw.all(self.v[c], hw.inv(self.adv[c]))
             valid = hw.any(self.adv[c - 1], stay)
-            if stop is not None and c <= e:
+            if stop is not None and self._cancelled(c):
                 valid = hw.all(valid, hw.inv(stop))
             hw.register(self._name(f"valid_{c}"), valid, reset=rst, into=self.v[c])
+
+    def _cancelled(self, c: int) -> bool:
+        """An iteration on its way into cycle c is behind the one that takes the exit."""
+        return c <= self.t[EXIT]
 
     def _emit_end(self) -> tuple[Sig, list[Sig]]:
         hw, end = self.hw, self.t[END]
@@ -351,7 +354,8 @@ class RegionHardware:
             else:
                 sig = hw.sext(sig, width) if signed else hw.zext(sig, width)
             operands.append(sig)
-        return hw.binary("mul", *operands, name=n.name, loc=n.loc), bool(a[2] or b[2])
+        product = hw.binary("mul", operands[0], operands[1], n.name, n.loc)
+        return product, bool(a[2] or b[2])
 
     def _product(self, n: Node, name: str) -> Sig:
         """A registered multiply: the registers of all its cycles, extended behind them."""
@@ -376,11 +380,11 @@ class RegionHardware:
         args = [self.value(a, c) for a in n.args]
         name, loc = n.name, n.loc
         if n.op in _BINARY:
-            return hw.binary(_BINARY[n.op], *args, name=name, loc=loc)
+            return hw.binary(_BINARY[n.op], args[0], args[1], name, loc)
         if n.op in _COMPARE:
-            return hw.compare(n.op, *args, name=name, loc=loc)
+            return hw.compare(n.op, args[0], args[1], name, loc)
         if n.op == "select":
-            return hw.mux(*args, name=name, loc=loc)
+            return hw.mux(args[0], args[1], args[2], name, loc)
         if n.op == "trunc":
             return hw.extract(args[0], 0, n.width, name, loc)
         if n.op == "extract":

@@ -85,8 +85,8 @@ UNCERTAINTY = 0.125
 class Cost:
     """What the scheduler needs of one operation.
 
-    `latency` 0: combinational, `delay` from operands to result.  Else `delay` leads from the operands to
-    the operation's register in its first cycle, the result is there `latency` cycles later, after
+    `latency` 0: combinational, `delay` from operands to result.  Else `delay` leads from the operands
+    to the operation's register in its first cycle, the result is there `latency` cycles later, after
     `out_delay` of that cycle.
     """
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which reads of a process can depend on its own writes, through other processes.
 
-A read blocks the whole pipeline in front of it, so where a word written in one iteration comes back in the
-same iteration (process A writes to B, B answers, A reads), the read must stand in a later cycle.
+A read blocks the whole pipeline in front of it, so where a word written in one iteration comes back in
+the same iteration (process A writes to B, B answers, A reads), the read must stand in a later cycle.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@
 - Logic that is wires in truth becomes wires (`tidy`).
 - Division and remainder by a variable become the rows of a restoring divider, one compare-and-subtract
   per quotient bit, which the scheduler then spreads over cycles like any other arithmetic.
-- `acc = clear ? m : acc + m` becomes `acc = (clear ? 0 : acc) + m`, the form that is exactly one DSP48E1.
+- `acc = clear ? m : acc + m` becomes `acc = (clear ? 0 : acc) + m`, the form that is exactly one
+  DSP48E1.
 """
 
 from __future__ import annotations
@@ -211,8 +212,8 @@ def _is_product(by_id: dict[int, Node], i: int) -> bool:
 def find_accumulators(region: Region) -> dict[int, tuple[int, int]]:
     """Multiply-accumulates: id of the sum → (phi, product).
 
-    The sum is the phi's next value, perhaps behind a hold (select of the phi itself); one operand is the
-    phi or `select` of the phi and 0, the other a product that nothing else uses, perhaps extended.
+    The sum is the phi's next value, perhaps behind a hold (select of the phi itself); one operand is
+    the phi or `select` of the phi and 0, the other a product that nothing else uses, perhaps extended.
     """
     by_id = region.by_id()
     users: dict[int, set[int]] = {}

@@ -183,7 +183,7 @@ class _Build:
         return not (user == phi or (n is not None and n.op == "select" and phi in n.args))
 
     def _paths(self) -> None:
-        """Chaining: where the path from a register through u to v is longer than the budget, v is later."""
+        """Chaining: where the path from u to v is longer than the budget, v is a cycle later."""
         budget = self.timing.budget
         order = {n.id: k for k, n in enumerate(self.ops)}
         after: dict[int, list[int]] = {n.id: [] for n in self.ops}
@@ -244,9 +244,11 @@ class _Build:
         if self.after:
             for w in self.ops:
                 for r in self.ops:
-                    if w.op == "write" and r.op == "read" and (w.ref, r.ref) in self.after:
-                        if self._before(w, r) and not self.predicates.exclusive(w.pred, r.pred):
-                            self._edge(w.id, r.id, 1, why="order")
+                    comes_back = w.op == "write" and r.op == "read" and (w.ref, r.ref) in self.after
+                    if not comes_back or not self._before(w, r):
+                        continue
+                    if not self.predicates.exclusive(w.pred, r.pred):
+                        self._edge(w.id, r.id, 1, why="order")
 
     def _before(self, a: Node, b: Node) -> bool:
         if not hasattr(self, "_place"):
@@ -349,8 +351,8 @@ class _Build:
             pseudo.append(EXIT)
             self._use(EXIT, region.exit)
             self._use(END, region.exit)
-            # Iterations behind the one that leaves may have started; they are cancelled, so none of them
-            # may have had an effect: theirs come II cycles later, behind the cycle of EXIT.
+            # Iterations behind the one that leaves may have started; they are cancelled, so none of
+            # them may have had an effect: theirs come II cycles later, behind the cycle of EXIT.
             for n in self.ops:
                 if n.op in SIDE_EFFECTS:
                     self._edge(EXIT, n.id, 1, 1, "exit")

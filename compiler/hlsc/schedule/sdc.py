@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scheduler: difference constraints, a linear program that wants few registers, a search for II.
 
-For one II every constraint of the problem is a difference of two cycles, so longest paths decide whether
-there is a schedule, and a positive cycle says why not.  The schedule itself is the optimum of
+For one II every constraint of the problem is a difference of two cycles, so longest paths decide
+whether there is a schedule, and a positive cycle says why not.  The schedule itself is the optimum of
 
     10000 * last cycle + 100000 * sum(cycle of reads and exit) + sum(width * lifetime)
 
 over these constraints, which OR-Tools' GLOP solves; the matrix is totally unimodular, so the optimum is
 integral.  Ports that several operations share at II > 1 are no difference constraints: a CP-SAT model
-(one worker, fixed seed) fixes their cycles first, large straight-line regions take them in order of time.
+(one worker, fixed seed) fixes their cycles first, large straight-line regions take them in order of
+time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ortools.linear_solver import pywraplp
 from ortools.sat.python import cp_model
@@ -85,11 +87,12 @@ def schedule(problem: Problem) -> Schedule:
     if not problem.overlap:
         times = _solve(problem, None)
         if times is None:
-            limit = _explain(problem, None)
-            raise ScheduleError(f"{region.loc or region.name}: {region.name} has no schedule: {limit}")
+            why = _explain(problem, None)
+            raise ScheduleError(f"{region.loc or region.name}: {region.name} has no schedule: {why}")
         return Schedule(problem, None, times)
     asked = region.ii or 1
-    ii, limit = asked, None
+    ii = asked
+    limit: Limit | None = None
     while ii <= MAX_II:
         times = _solve(problem, ii)
         if times is not None:
@@ -188,7 +191,7 @@ def _solve(problem: Problem, ii: int | None) -> dict[int, int] | None:
         place = {i: k for k, i in enumerate(problem.operations)}
         for _, group in problem.ports:
             row = sorted(group, key=lambda i: (times[i], place[i]))
-            for a, b in zip(row, row[1:], strict=False):
+            for a, b in pairwise(row):
                 weights[(a, b)] = max(1, weights.get((a, b), 1))
     if _longest(problem, weights)[1] is not None:
         return None

@@ -3,8 +3,8 @@
 
 It re-derives every rule from the region's nodes (data, chaining, phi windows, exit, live-outs, stream
 order, memory hazards inside and across iterations, ports) and takes only the cycles, the initiation
-interval, operation costs and the clock budget from outside.  It shares no code with the solver or with the
-construction of its constraints: a dropped constraint there is an error here.
+interval, operation costs and the clock budget from outside.  It shares no code with the solver or with
+the construction of its constraints: a dropped constraint there is an error here.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ class _Check:
             else:
                 late = start + own > self.budget + 1e-6 and start <= self.budget
             if late:
-                yield f"{n} in cycle {self.t[n.id]} ends after {start + own:.2f} of {self.budget:.2f} ns"
+                end = f"{start + own:.2f} of {self.budget:.2f} ns"
+                yield f"{n} in cycle {self.t[n.id]} ends after {end}"
 
     def control(self) -> Iterator[str]:
         t, nodes = self.t, self.nodes
@@ -155,9 +156,9 @@ class _Check:
             if at > self.last or (self.loop and at < self.exit_cycle):
                 yield f"{name} is loaded in cycle {at}, outside exit..end"
             for n in nodes.values():
-                if n.id in t and any(self.is_var(a, name) for a in self.operands(n)):
-                    if t[n.id] > at:
-                        yield f"{n} in cycle {t[n.id]} reads {name}, loaded anew in {at}"
+                late = n.id in t and t[n.id] > at
+                if late and any(self.is_var(a, name) for a in self.operands(n)):
+                    yield f"{n} in cycle {t[n.id]} reads {name}, loaded anew in {at}"
             for other, j in self.region.liveouts.items():
                 if self.is_var(j, name) and t[self.live[other]] > at:
                     yield f"{other} takes {name} after it was loaded anew"
