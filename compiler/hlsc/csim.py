@@ -27,10 +27,10 @@ import numpy as np
 
 from hlsc import csim_wire as wire
 from hlsc import toolchain
-from hlsc.csim_wire import CsimError, Parameter, Run
+from hlsc.csim_wire import CsimError, Parameter, Run, as_signed
 from hlsc.errors import HlscError
 
-__all__ = ["CsimError", "Kernel", "Parameter", "Run"]
+__all__ = ["CsimError", "Kernel", "Parameter", "Run", "as_signed"]
 
 _HERE = Path(__file__).resolve().parent
 _HARNESS = (_HERE / "csim_harness.h", _HERE / "csim_bytes.h")

@@ -19,6 +19,7 @@ __all__ = [
     "CsimError",
     "Parameter",
     "Run",
+    "as_signed",
     "compare",
     "decode",
     "encode",
@@ -58,8 +59,9 @@ class Parameter:
 class Run:
     """What one call of a kernel gave.
 
-    streams: transfers of each output stream (uint64 (beats,) up to 64 bits, else uint8 (beats, bytes));
-        a stream without TLAST is one transfer (int64 if its words are signed), or none if nothing came.
+    streams: transfers of each output stream, words as raw bits: uint64 (beats,) up to 64 bits (see
+        `as_signed`), else uint8 (beats, bytes).  A stream without TLAST is one transfer, or none if
+        nothing came.
     scalars: values of references and pointers after the call, and "return".
     arrays: content after the call, in the shape and dtype given.
     high_water: most words that each stream ever held (internal ones too, with the shim headers).
@@ -87,7 +89,7 @@ def to_words(name: str, values: np.ndarray, width: int, signed: bool | None) -> 
     """Numbers as (width+7)/8 little-endian bytes each.
 
     values: any integers up to 64 bits; beyond, uint8 or uint64 with a last axis that makes up one word.
-    signed None takes what fits either way.  Raises CsimError for what does not fit.
+    signed None takes what fits either way (raw bits or a number).  CsimError for what does not fit.
     """
     values = np.asarray(values)
     size = (width + 7) // 8
@@ -125,8 +127,11 @@ def from_words(raw: bytes | memoryview, width: int, signed: bool) -> np.ndarray:
     wide = np.zeros((len(words), 8), np.uint8)
     wide[:, :size] = words
     values = wide.view("<u8").reshape(-1)
-    if not signed:
-        return values
+    return as_signed(values, width) if signed else values
+
+
+def as_signed(values: np.ndarray, width: int) -> np.ndarray:
+    """Raw words of `width` bits (uint64, up to 64 bits) as two's complement: int64."""
     shift = np.uint64(64 - width)
     return (values << shift).view(np.int64) >> np.int64(shift)
 
@@ -143,8 +148,7 @@ def _transfers(p: Parameter, transfers: Sequence[np.ndarray]) -> tuple[int, byte
             raise CsimError(
                 f"transfer {i} of stream {p.name} must have one axis (beats), not {beats.ndim}"
             )
-        signed = p.signed if p.kind == "stream" else None
-        data.append(to_words(f"transfer {i} of stream {p.name}", beats, p.width, signed))
+        data.append(to_words(f"transfer {i} of stream {p.name}", beats, p.width, None))
         last = np.zeros(len(beats), np.uint8)
         last[-1] = 1
         flags.append(last.tobytes())
@@ -275,7 +279,7 @@ def _decode_call(
                     problems.append(leftover(p.name, left, total))
             else:
                 run.beats[p.name] = count
-                words = from_words(data, p.width, p.kind == "stream" and p.signed)
+                words = from_words(data, p.width, False)
                 run.streams[p.name], bad = split_transfers(p, words, flags)
                 problems += bad
         elif p.name in arrays:

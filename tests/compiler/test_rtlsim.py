@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hlsc.csim import Kernel, as_signed
+from hlsc.csim_wire import compare
 from hlsc.errors import HlscError, ToolError
 from hlsc.ir import Channel, Design, Port
 from hlsc.rtlsim import STALLS, RtlError, RtlKernel
+from hlsc.synth import synthesize
 
 SOURCES = Path(__file__).parent / "rtlsim"
 AXIS64 = (("data", 64), ("keep", 8), ("strb", 8), ("user", 1), ("last", 1), ("id", 1), ("dest", 1))
@@ -204,3 +207,23 @@ def test_wrong_designs_are_refused(tmp_path: Path) -> None:
     bad.write_text("module bad (input logic ap_clk);\n  assign nothing = ;\nendmodule\n")
     with pytest.raises(ToolError, match=r"(?s)translating bad: verilator_bin failed.*bad\.sv:2"):
         RtlKernel([bad], "bad", WIRES)
+
+
+def test_what_hlsc_makes_answers_like_c_simulation(tmp_path: Path) -> None:
+    source = SOURCES / "clamp.cpp"
+    result = synthesize([source], "clamp", out_dir=tmp_path)
+    rng = np.random.default_rng(11)
+    values = [rng.integers(-1024, 1024, n) for n in (30, 1, 9)]
+    scalars = {"count": 40, "low": -100, "start": (1 << 40) - 500}
+    native = Kernel([source], "clamp").run({"values": values}, scalars)
+    joined = np.concatenate(values)
+    clamped = as_signed(native.streams["clamped"][0], 11)
+    np.testing.assert_array_equal(clamped, np.maximum(joined, -100))
+    assert native.scalars["return"] == int((joined < -100).sum())
+    assert result.report_path is not None
+    for design in (result.design, result.report_path):
+        rtl = RtlKernel(result.sv_paths, "clamp", design)
+        for stall in STALLS:
+            run = rtl.run({"values": values}, scalars, stall=stall, max_idle_cycles=1000)
+            compare("clamp", native, run, "C-simulation", f"RTL, stall {stall}")
+            assert run.scalars == native.scalars
