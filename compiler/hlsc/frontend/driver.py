@@ -133,7 +133,6 @@ class _Compilation:
         return program
 
     def _find_top(self, module: ModuleText) -> Function:
-        pattern = re.compile(rf"(?:_Z{len(self.top)})?{re.escape(self.top)}(?![\w.])")
         entry = module.function(region.ENTRY)
         called: set[str] = set()
         work = [entry]
@@ -146,7 +145,7 @@ class _Compilation:
         for f in module.functions:
             mangled = re.match(r"_Z(\d+)(.*)", f.name)
             plain = f.name if not mangled else mangled.group(2)[: int(mangled.group(1))]
-            if plain == self.top and pattern.match(f.name):
+            if plain == self.top and f.name in called:
                 return f
         raise HlscError(f"top function '{self.top}' must be defined in the sources")
 
