@@ -146,7 +146,9 @@ _MAIN = r"""
     for (auto &o : d.outs) set(o.ready, 0);
     m.eval();
     std::printf("run %s %d %ld\n", name.c_str(), done, cycle);
-    for (auto &i : d.ins) std::printf("left %s %zu\n", i.name.c_str(), feed[i.name].size() - at[i.name]);
+    for (auto &i : d.ins) {
+      std::printf("left %s %zu\n", i.name.c_str(), feed[i.name].size() - at[i.name]);
+    }
     for (auto &s : scalars) std::printf("scalar %s %s\n", s.first.c_str(), hex(s.second).c_str());
     for (auto &o : d.outs) {
       std::printf("stream %s", o.name.c_str());
