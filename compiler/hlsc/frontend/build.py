@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hlsc.errors import HlscError, SourceError
+from hlsc.errors import SourceError
 from hlsc.frontend import passes
 from hlsc.frontend.arrays import (
     FunctionIndex,
@@ -67,7 +67,7 @@ def build(
         plain = [(r, t) for r, t, _ in marks if r.pragma.name != "DEPENDENCE"]
         arrays[name] = array_facts(plain)
     module.parts.append(
-        f"declare void @{_COUNT}() nounwind willreturn memory(inaccessiblemem: readwrite)"
+        f"declare void @{_COUNT}(i32) nounwind willreturn memory(inaccessiblemem: readwrite)"
     )
     text = _unroll(str(module), table)
     text = re.sub(r"^(declare .*@hlsc\.(?:read|write|empty).*)$", r"\1 noduplicate", text, flags=re.M)
@@ -183,7 +183,7 @@ def _loops(
             mine = replace(mine, unroll=0, reason="it fills or copies an array of registers")
         if mine.unroll is not None and mine.unroll > 1:
             mine = replace(mine, facts=_scaled(mine.facts, mine.unroll))
-            _count_copies(f, loop)
+            _count_copies(f, loop, key)
         result[key] = mine
         set_loop_metadata(module, f, loop, key, mine.unroll, mine.unroll == 0)
     return result
@@ -218,10 +218,10 @@ def _scaled(facts: LoopFacts, factor: int) -> LoopFacts:
     return replace(facts, dependences=tuple(scaled), trip_min=low, trip_max=high)
 
 
-def _count_copies(f: Function, loop: Loop) -> None:
+def _count_copies(f: Function, loop: Loop, key: int) -> None:
     """Leave a call in the loop that tells how often LLVM copied its body."""
     block = f.block(loop.latches[0])
-    block.lines.insert(len(block.lines) - 1, f"  call void @{_COUNT}()")
+    block.lines.insert(len(block.lines) - 1, f"  call void @{_COUNT}(i32 {key})")
 
 
 def _left(text: str) -> int:
@@ -252,28 +252,34 @@ def _unroll(text: str, table: Mapping[int, SourceLoop]) -> str:
             table[key].facts.loc or loc,
             "write for (j = 0; j < MAX; ++j) { if (j >= n) break; … } with a constant MAX",
         )
-    partial = any((x.unroll or 0) > 1 for x in table.values())
+    _check_factors(module, table)
+    return str(module)
+
+
+def _check_factors(module: ModuleText, table: Mapping[int, SourceLoop]) -> None:
+    """Partial unrolling must have made as many copies as asked; the calls that count them go."""
+    factors = {k: x.unroll for k, x in table.items() if (x.unroll or 0) > 1}
+    if not factors:
+        return
     for f in module.functions:
-        nest = natural_loops(f) if partial else {}
-        for loop in nest.values():
-            keys = [module.metadata.loop_value(f.block(x).lines[-1], "hlsc.loop") for x in loop.latches]
-            key = next((k for k in keys if k is not None), -1)
-            factor = table[key].unroll if key in table else None
-            if factor is None or factor < 2:
-                continue
-            blocks = [b for b in f.blocks if innermost(nest, b.name) is loop]
-            copies = sum(x.count(f"@{_COUNT}(") for b in blocks for x in b.lines)
-            if copies != factor:
+        nest = natural_loops(f)
+        copies: dict[tuple[str, int], int] = {}
+        for b in f.blocks:
+            loop = innermost(nest, b.name)
+            for line in b.lines:
+                if m := re.search(rf"@{_COUNT}\(i32 (\d+)\)", line):
+                    at = (loop.header if loop else "", int(m.group(1)))
+                    copies[at] = copies.get(at, 0) + 1
+            b.lines = [x for x in b.lines if f"@{_COUNT}(" not in x]
+        for (header, key), n in copies.items():
+            factor = factors[key] or 1
+            lines = [f.block(x).lines[-1] for x in nest[header].latches] if header else []
+            here = any(module.metadata.loop_value(x, "hlsc.loop") == key for x in lines)
+            # A loop that is gone was unrolled completely, perhaps several times.
+            if n != factor if here else n % factor:
                 raise SourceError(
                     f"UNROLL factor={factor} must divide the constant number of iterations of its loop",
                     table[key].facts.loc,
                     "choose another factor, or write an outer loop with step "
                     f"{factor} around an inner one that says UNROLL and leaves with break",
                 )
-        for b in f.blocks:
-            b.lines = [x for x in b.lines if f"@{_COUNT}(" not in x]
-    return str(module)
-
-
-def internal_error(text: str) -> HlscError:
-    return HlscError(f"bug in hlsc's front end: {text}")
