@@ -7,9 +7,8 @@
 
 typedef ap_axis<32, 1, 1, 1> axis32;
 
-extern "C" ap_uint<16> clamp(hls::stream<axis32>& values, hls::stream<ap_int<11>>& clamped,
-                             ap_uint<16> count, ap_int<11> low, ap_uint<40> start,
-                             ap_uint<40>& sum) {
+ap_uint<16> clamp(hls::stream<axis32>& values, hls::stream<ap_int<11>>& clamped, ap_uint<16> count,
+                  ap_int<11> low, ap_uint<40> start, ap_uint<40>& sum) {
 #pragma HLS INTERFACE axis port = values
 #pragma HLS INTERFACE axis port = clamped
 #pragma HLS INTERFACE s_axilite port = count bundle = control
