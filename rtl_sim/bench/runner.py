@@ -9,6 +9,7 @@ A failing run is repeated with its seed on a build with FST tracing; the error n
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import random
 import re
@@ -69,6 +70,8 @@ def simulate(
     if not cases and not problem:
         text.append("a bench must run at least one test, not none")
     if trace_on_failure:
+        # The rerun may outlast the caller's patience: what failed is said before it.
+        logging.getLogger(__name__).error("%s", "\n".join(text))
         traced = replace(design, vpi=True, trace=True)
         chosen = [c.name for c in failed] or tests
         try:

@@ -65,7 +65,7 @@ def model(design: Design, mains: Sequence[Path], link: Sequence[str] = ()) -> Pa
 
     `mains` are C++ files, `link` further arguments of the link.  Raises ToolError.
     """
-    tool, gxx = toolchain.verilator(), toolchain.gxx()
+    tool, clang = toolchain.verilator(), toolchain.clang()
 
     def build(work: Path) -> None:
         args = ["--cc", "--prefix", "Vtop", "-Mdir", str(work), "-Wno-fatal", "-Werror-USERFATAL"]
@@ -84,7 +84,7 @@ def model(design: Design, mains: Sequence[Path], link: Sequence[str] = ()) -> Pa
         units = _units(work) + [Path(m) for m in mains]
         _compile(units, work, design.trace, [f"-I{work}"])
         objects = [*sorted(work.glob("*.o")), *sorted(runtime.glob("*.o"))]
-        gxx.run(
+        toolchain.gxx().run(
             ["-o", work / "sim", *objects, *link, "-pthread", "-latomic"],
             what=f"linking {design.top}",
             timeout=120,
@@ -93,19 +93,19 @@ def model(design: Design, mains: Sequence[Path], link: Sequence[str] = ()) -> Pa
             if path.name != "sim":
                 path.unlink()
 
-    key = [*design.key(), [(m.name, m) for m in mains], list(link), tool.version, gxx.version]
+    key = [*design.key(), [(m.name, m) for m in mains], list(link), tool.version, clang.version]
     return toolchain.cached("rtl", [*key, Path(__file__)], build)
 
 
 def runtime_objects(names: Sequence[str], trace: bool) -> Path:
     """The directory of Verilator's compiled runtime files (`verilated`, `verilated_vpi` …)."""
-    tool, gxx = toolchain.verilator(), toolchain.gxx()
+    tool, clang = toolchain.verilator(), toolchain.clang()
     include = Path(tool.env["VERILATOR_ROOT"]) / "include"
 
     def build(work: Path) -> None:
         _compile([include / f"{n}.cpp" for n in names], work, trace, [])
 
-    key = [sorted(names), trace, tool.version, gxx.version, Path(__file__), _FST]
+    key = [sorted(names), trace, tool.version, clang.version, Path(__file__), _FST]
     return toolchain.cached("rtl-runtime", key, build)
 
 
@@ -135,7 +135,7 @@ def _units(work: Path, lines: int = 20_000) -> list[Path]:
 
 
 def _compile(units: Sequence[Path], work: Path, trace: bool, extra: Sequence[str]) -> None:
-    gxx = toolchain.gxx()
+    clang = toolchain.clang()  # takes half of g++'s time for these files
     include = Path(toolchain.verilator().env["VERILATOR_ROOT"]) / "include"
     # What is traced ran before without: it is built in a hurry, and run once.
     flags = [
@@ -152,7 +152,7 @@ def _compile(units: Sequence[Path], work: Path, trace: bool, extra: Sequence[str
     flags += [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_FST={int(trace)}", "-fcf-protection=none"]
 
     def one(unit: Path) -> None:
-        gxx.run(
+        clang.run(
             [*flags, *extra, "-c", unit, "-o", work / f"{unit.stem}.o"],
             what=f"compiling {unit.name}",
             timeout=600,
