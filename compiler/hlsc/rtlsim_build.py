@@ -91,7 +91,8 @@ def _units(model: Path, main: str, most: int = 1 << 18) -> list[Path]:
     The slow half of a larger model (constructors, initial values) stands apart, to be compiled without
     optimisation.
     """
-    fast, slow = [], []
+    fast: list[Path] = []
+    slow: list[Path] = []
     for path in sorted(model.glob("Vtop*.cpp")):
         (slow if "__Slow" in path.name else fast).append(path)
     if sum(p.stat().st_size for p in fast + slow) < most:
