@@ -3,17 +3,12 @@
 #ifndef CONVLOOM_GEMM_SYSTOLIC_CHECK_H_
 #define CONVLOOM_GEMM_SYSTOLIC_CHECK_H_
 
+#include "checks.h"
 #include "config.h"
 #include "counters.h"
 
 namespace convloom {
 namespace gemm {
-
-inline bool within(ap_uint<32> value, int low, int high) {
-  return value >= ap_uint<32>(low) && value <= ap_uint<32>(high);
-}
-
-inline bool is_int8(ap_int<32> value) { return value >= -128 && value <= 127; }
 
 /// Whether tiles·blocks blocks of `size` (the final tile having `blocks_last`) just cover `count`.
 template <int SIZE>

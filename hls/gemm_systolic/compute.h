@@ -5,29 +5,18 @@
 
 #include "config.h"
 #include "counters.h"
+#include "packed_multiply.h"
 
 namespace convloom {
 namespace gemm {
 
-/// Two weights of neighbouring columns as one 25-bit operand, so that one DSP48E1 (25×18) gives
-/// both products, and the marks of the block that travel with them.
+/// Two weights of neighbouring columns as one operand, and the marks of the block that travel with
+/// them.
 struct WeightPair {
-  ap_int<25> packed;  // odd · 2^16 + even
+  ap_int<25> packed;
   bool first;
   bool last;
 };
-
-/// Both products of a packed pair with one activation: the low 16 bits are the even product; the
-/// bits above hold the odd one less the borrow of a negative even one, which is its sign bit.
-inline void multiply_pair(ap_int<25> packed, ap_int<8> activation, ap_int<16>& even,
-                          ap_int<16>& odd) {
-#pragma HLS INLINE
-  const ap_int<33> product = packed * activation;
-  even = product.range(15, 0);
-  ap_int<16> above;
-  above = product.range(31, 16);
-  odd = above + (even < 0 ? 1 : 0);
-}
 
 /// The packed operand of column pair p.
 template <class C>
@@ -36,7 +25,7 @@ ap_int<25> packed_pair(const WeightRow<C>& row, int p) {
   ap_int<8> even, odd;
   even = row.weights.range(16 * p + 7, 16 * p);
   odd = row.weights.range(16 * p + 15, 16 * p + 8);
-  return (ap_int<25>(odd) << 16) + even;
+  return pack_pair(even, odd);
 }
 
 /// ROWS × COLS output-stationary array; PE (i, p) takes its activation from the left, its weight

@@ -5,23 +5,13 @@
 
 #include "contract.h"
 #include "data_pack.h"
+#include "resources.h"
 #include "types.h"
 
 namespace convloom {
 namespace gemm {
 
 namespace contract = gemm_systolic_contract;
-
-/// RAMB36E1 that a simple dual-port memory takes in the aspect ratios 72×512 … 4×8192 (UG473).
-constexpr int least(int a, int b) { return a < b ? a : b; }
-constexpr int bram36_as(int width, int depth, int port, int rows) {
-  return divide_up(width, port) * divide_up(depth, rows);
-}
-constexpr int bram36(int width, int depth) {
-  return least(least(bram36_as(width, depth, 72, 512), bram36_as(width, depth, 36, 1024)),
-               least(bram36_as(width, depth, 18, 2048),
-                     least(bram36_as(width, depth, 9, 4096), bram36_as(width, depth, 4, 8192))));
-}
 
 /// \tparam S sizes of one configuration, from contract.h.
 template <class S>
@@ -81,11 +71,6 @@ struct WeightRow {
   bool first;  // of the block: accumulators start again
   bool last;   // of the block: accumulators drain
   bool end;    // of the run
-};
-
-struct OutBeat {
-  ap_uint<64> data;
-  bool last;
 };
 
 /// The checked registers.  `last_x` is the highest index of x; tiles but the final one of their

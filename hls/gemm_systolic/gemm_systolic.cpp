@@ -4,6 +4,7 @@
 #include "check.h"
 #include "compute.h"
 #include "read.h"
+#include "results.h"
 #include "write.h"
 
 // The configuration is a struct of contract.h, chosen when the kernel is compiled.
@@ -54,7 +55,7 @@ extern "C" void gemm_systolic(
   hls::stream<ap_uint<64>> params("params");
   hls::stream<Gemm::SumRow> sums("sums");
   hls::stream<Gemm::TotalRow> totals("totals");
-  hls::stream<OutBeat> beats("beats");
+  hls::stream<convloom::OutBeat> beats("beats");
   hls::stream<bool> in0_tlast_ok("in0_tlast_ok"), in1_tlast_ok("in1_tlast_ok");
 // A whole tile's parameters: weights behind them are loaded while the tile before is still scaled.
 #pragma HLS STREAM variable = params depth = Gemm::TILE_FILTERS
@@ -68,5 +69,6 @@ extern "C" void gemm_systolic(
   systolic_array<Gemm>(to_array, activations, weight_rows, sums);
   add_chunks<Gemm>(to_add, sums, totals);
   scale_totals<Gemm>(to_scale, totals, params, beats);
-  write_results(beats, to_write, in0_tlast_ok, in1_tlast_ok, out, status);
+  convloom::write_results<contract::in0_tlast, contract::in1_tlast>(beats, to_write, in0_tlast_ok,
+                                                                    in1_tlast_ok, out, status);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requantisation and the output stream.
+// Requantisation and packing to output beats.
 #ifndef CONVLOOM_GEMM_SYSTOLIC_WRITE_H_
 #define CONVLOOM_GEMM_SYSTOLIC_WRITE_H_
 
-#include "axis.h"
 #include "config.h"
 #include "counters.h"
 #include "requantize.h"
+#include "results.h"
 
 namespace convloom {
 namespace gemm {
@@ -129,24 +129,6 @@ scale_sums:
       }
     }
   }
-}
-
-/// The output port: beats until the last of the layer, then the status.
-inline void write_results(hls::stream<OutBeat>& beats, hls::stream<ap_uint<8>>& code,
-                          hls::stream<bool>& in0_tlast_ok, hls::stream<bool>& in1_tlast_ok,
-                          hls::stream<axis64>& out, ap_uint<32>* status) {
-  const ap_uint<8> found = code.read();
-write_beats:
-  for (bool done = found != contract::ok; !done;) {
-#pragma HLS PIPELINE II = 1
-    const OutBeat beat = beats.read();
-    out.write(make_beat(beat.data, beat.last));
-    done = beat.last;
-  }
-  const bool ok0 = in0_tlast_ok.read();
-  const bool ok1 = in1_tlast_ok.read();
-  *status =
-      found | ap_uint<8>(ok0 ? 0 : contract::in0_tlast) | ap_uint<8>(ok1 ? 0 : contract::in1_tlast);
 }
 
 }  // namespace gemm

@@ -168,9 +168,9 @@ def test_misplaced_tlast_is_reported(stream):
 MUTANTS = {
     "wrong operand": ("compute.h", "a[i][p > 0 ? p - 1 : 0]", "a[i][p]"),
     "dropped beat": ("write.h", "if (wanted && complete &&", "if (wanted && row != 2 && complete &&"),
-    "swapped channel": ("compute.h", "(odd) << 16) + even", "(even) << 16) + odd"),
-    "missing TLAST": ("write.h", "make_beat(beat.data, beat.last)", "make_beat(beat.data, false)"),
-    "sign of the low product": ("compute.h", "(even < 0 ? 1 : 0)", "0"),
+    "swapped channel": ("packed_multiply.h", "(odd) << 16) + even", "(even) << 16) + odd"),
+    "missing TLAST": ("results.h", "make_beat(beat.data, beat.last)", "make_beat(beat.data, false)"),
+    "sign of the low product": ("packed_multiply.h", "(even < 0 ? 1 : 0)", "0"),
     "sums not cleared": ("compute.h", "(edge.first ? zero : sum[i][2 * p])", "sum[i][2 * p]"),
     "table of the wrong tile": ("read.h", "if (chunk.n == 0) table_half", "table_half"),
     "first chunk added twice": ("compute.h", "chunk.n == 0 ? ap_int<32>(0)", "false ? ap_int<32>(0)"),
