@@ -72,7 +72,7 @@ def balance_sums(region: Region) -> Region:
 
     def inner(i: int) -> bool:
         """Part of a larger sum."""
-        return is_sum(i) and uses.get(i, 0) == 1 and is_sum(users[i].id) and users[i].op != "phi"
+        return is_sum(i) and uses.get(i, 0) == 1 and i in users and is_sum(users[i].id)
 
     roots = {n.id for n in region.nodes if is_sum(n.id) and not inner(n.id)}
     cones = _cones(region)

@@ -297,7 +297,9 @@ class MemoryMap:
     def _split(
         self, d: int, extent: int, fact: ArrayFacts, constant: bool, array: str, loc: Loc | None
     ) -> Split:
-        kind, factor = fact.partition.get(d + 1, fact.partition.get(0, ("none", 1)))
+        # A reshaped dimension becomes banks too: the same words per cycle, in memories side by side.
+        none = fact.reshape.get(d + 1, fact.reshape.get(0, ("none", 1)))
+        kind, factor = fact.partition.get(d + 1, fact.partition.get(0, none))
         if constant and kind != "complete":
             kind = "complete"
         if kind == "complete" or (kind != "none" and factor >= extent):

@@ -230,7 +230,8 @@ class RegionRanges:
 
     def solve(self, variables: Mapping[str, Range], memories: Mapping[str, Range]) -> None:
         """Sweep until nothing changes; a second call goes on from what the first has found."""
-        inputs = {"phi", "var", "load"}
+        # Selects too: they look past their operands, at what conditions say.
+        inputs = {"phi", "var", "load", "select"}
         before: set[int] = set()
         first = not self.range
         for _ in range(400):
@@ -240,13 +241,18 @@ class RegionRanges:
                 if not (first or n.op in inputs or any(x in changed or x in before for x in n.args)):
                     continue
                 new = self._evaluate(n, variables, memories)
-                if new != self.range.get(n.id):
+                old = self.range.get(n.id)
+                if old is not None:
+                    new = old.join(new)  # ranges only grow, so that this ends
+                if new != old:
                     self.range[n.id] = new
                     changed.add(n.id)
             if not changed:
                 return
             first, before = False, changed
-        raise AssertionError(f"ranges of {self.region.name} do not settle")
+        for n in self.region.nodes:  # never seen; then nothing is known
+            if n.width and n.op != "const":
+                self.range[n.id] = Range.full(n.width)
 
     def _evaluate(
         self, n: Node, variables: Mapping[str, Range], memories: Mapping[str, Range]
@@ -289,11 +295,15 @@ class RegionRanges:
         if rounds <= 2:
             return new
         if rounds > _PATIENCE:
+            # First the next constant of the region (a loop's bound), in the end the whole type.
             full = Range.full(w)
+            last = rounds > 2 * _PATIENCE
+            up = full.hi if last else next((t for t in self.thresholds if t >= new.hi), full.hi)
+            sup = full.shi if last else next((t for t in self.thresholds if t >= new.shi), full.shi)
             lo = new.lo if new.lo == old.lo else 0
-            hi = new.hi if new.hi == old.hi else full.hi
+            hi = new.hi if new.hi == old.hi else min(up, full.hi)
             slo = new.slo if new.slo == old.slo else full.slo
-            shi = new.shi if new.shi == old.shi else full.shi
+            shi = new.shi if new.shi == old.shi else min(sup, full.shi)
             return Range(w, lo, hi, slo, shi).tight()
         hi, shi = new.hi, new.shi
         up = [t for t in self.thresholds if t >= hi]

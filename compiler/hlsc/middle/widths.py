@@ -14,12 +14,15 @@ from dataclasses import dataclass, replace
 from hlsc.ir import COMPARE, Memory, Node, Process, Region
 from hlsc.middle.graph import Builder
 from hlsc.middle.ranges import ProcessRanges, Range
-from hlsc.middle.simplify import dead_code
+from hlsc.middle.simplify import dead_code, rebuild
 
 __all__ = ["narrow_widths"]
 
 _LOW_BITS = frozenset("add sub mul and or xor select phi".split())
 """Operations whose low k result bits depend on the low k bits of their operands only."""
+
+
+_CANONICAL = frozenset("eq ult slt".split())  # what `Builder` makes of every comparison
 
 
 class _Demand:
@@ -132,6 +135,8 @@ def _shape(r: Range, demanded: int, width: int) -> _Shape:
 
 def narrow_widths(process: Process) -> Process:
     """One round of narrowing; simplification afterwards may make room for another."""
+    if any(n.op in COMPARE - _CANONICAL for r in process.regions for n in r.nodes):
+        process = replace(process, regions=tuple(rebuild(r) for r in process.regions))
     ranges = ProcessRanges(process)
     demand = _Demand(process)
     variables = {
