@@ -17,7 +17,7 @@ from convloom.commands.levels import LEVELS
 from convloom.errors import ConvloomError, UnsupportedError
 from convloom.kernels import kernel_names, load_kernel
 from convloom.layer import ConvLayer
-from convloom.lowering import lower, lowerings_for
+from convloom.lowering import lower, lowerings_for, refusals_for
 from convloom.reference import ALGORITHMS
 
 __all__ = ["KERNELS", "REFERENCE", "Answer", "Way", "choose", "compute", "im2col_bytes", "ways"]
@@ -94,10 +94,12 @@ def ways(layer: ConvLayer, level: str, config: str) -> tuple[list[Way], dict[str
             refused[name] = f"it has no configuration {config}"
             continue
         try:
-            names = lowerings_for(layer, spec)
+            names = lowerings_for(layer, spec, config)
         except UnsupportedError as error:
             refused[name] = str(error)
             continue
+        if not names:
+            refused[name] = "; ".join(dict.fromkeys(refusals_for(layer, spec, config).values()))
         found += [Way(level, name, lowering, config) for lowering in names]
     return found, refused
 

@@ -15,15 +15,24 @@ from convloom.kernels import KernelSpec
 from convloom.layer import ConvLayer
 from convloom.lowering.im2col import im2col_job
 from convloom.lowering.job import Job, Place
+from convloom.lowering.winograd import winograd_job, winograd_refusal
 
-__all__ = ["Job", "Place", "lower", "lowerings_for"]
+__all__ = ["Job", "Place", "lower", "lowerings_for", "refusals_for"]
 
-_LOWERINGS: dict[str, dict[str, Callable[..., Job]]] = {"gemm_systolic": {"im2col": im2col_job}}
+_LOWERINGS: dict[str, dict[str, Callable[..., Job]]] = {
+    "gemm_systolic": {"im2col": im2col_job},
+    "conv_winograd": {"pixels": winograd_job},
+}
 """Kernel → lowering → function; the first lowering of a kernel is its default."""
 
 
-def _refusal(layer: ConvLayer, spec: KernelSpec, lowering: str) -> str | None:
-    """Why this kernel can not do this layer with this lowering; None if it can."""
+def _refusal(layer: ConvLayer, spec: KernelSpec, lowering: str, config: str | None) -> str | None:
+    """Why this kernel can not do this layer with this lowering; None if it can.
+
+    Without a configuration the limits of the largest one hold.
+    """
+    if spec.name == "conv_winograd":
+        return winograd_refusal(layer, spec, config)
     if spec.name == "gemm_systolic":
         limits = {
             "groups": (layer.groups, 65535),
@@ -38,9 +47,19 @@ def _refusal(layer: ConvLayer, spec: KernelSpec, lowering: str) -> str | None:
     return None
 
 
-def lowerings_for(layer: ConvLayer, spec: KernelSpec) -> tuple[str, ...]:
-    """The lowerings with which this kernel can do this layer, its default first."""
-    return tuple(n for n in _LOWERINGS.get(spec.name, {}) if _refusal(layer, spec, n) is None)
+def lowerings_for(layer: ConvLayer, spec: KernelSpec, config: str | None = None) -> tuple[str, ...]:
+    """The lowerings with which this kernel can do this layer, its default first.
+
+    Without a configuration: with which some configuration can.
+    """
+    names = _LOWERINGS.get(spec.name, {})
+    return tuple(n for n in names if _refusal(layer, spec, n, config) is None)
+
+
+def refusals_for(layer: ConvLayer, spec: KernelSpec, config: str | None = None) -> dict[str, str]:
+    """Why this kernel can not do this layer, by lowering; those that can are not in it."""
+    reasons = {n: _refusal(layer, spec, n, config) for n in _LOWERINGS.get(spec.name, {})}
+    return {n: f"{layer.name}: {reason}" for n, reason in reasons.items() if reason is not None}
 
 
 def lower(
@@ -66,7 +85,7 @@ def lower(
         raise ConvloomError(
             f"lowering for {kernel.name} must be one of {', '.join(known)}, not {lowering!r}"
         )
-    reason = _refusal(layer, kernel, lowering)
+    reason = _refusal(layer, kernel, lowering, config)
     if reason is not None:
         raise UnsupportedError(f"{layer.name}: {reason}")
     return known[lowering](kernel, config, layer, *layer.check_tensors(x, w, bias))
