@@ -33,6 +33,7 @@ from hlsc.synth import back_end
 
 sys.path.insert(0, str(Path(__file__).parent))
 D = importlib.import_module("ir_designs")
+RANDOM = importlib.import_module("ir_random")
 RTL = importlib.import_module("ir_rtl")
 
 PAUSES = ((0, 0), (0, 0), (50, 0), (0, 50), (30, 70), (80, 80), (0, 95), (95, 0))
@@ -46,8 +47,15 @@ WAIVED = {
 }
 
 
+@functools.lru_cache(1)
+def cases() -> tuple[object, ...]:
+    """Hand-made designs, and random ones from fixed seeds (others come with the nightly tests)."""
+    drawn = [make(k) for k in range(4) for make in (RANDOM.expressions, RANDOM.loops)]
+    return (*D.all_cases(), *drawn)
+
+
 def case_of(name: str) -> object:
-    return next(c for c in D.all_cases() if c.design.top == name)
+    return next(c for c in cases() if c.design.top == name)
 
 
 def text_of(
@@ -165,10 +173,10 @@ def renamed(case: object, name: str) -> Design:
 @functools.lru_cache(1)
 def batch() -> tuple[Path, tuple[Entry, ...]]:
     entries = []
-    for case in D.all_cases():
+    for case in cases():
         name = case.design.top
         entries.append(Entry(name, case, False, text_of(case.design, case.clock_ns)))
-        for k in range(FUZZ):
+        for k in range(0 if name.startswith(("expr", "loop")) else FUZZ):
             fuzzed = f"{name}_fuzz{k}"
             scheduler = functools.partial(random_schedule, seed=k)
             text = text_of(renamed(case, fuzzed), case.clock_ns, scheduler)
@@ -198,10 +206,9 @@ def batch() -> tuple[Path, tuple[Entry, ...]]:
 
 
 def outcomes(
-    entry: Entry, draw: random.Random, rounds: int = 1
+    program: Path, entry: Entry, draw: random.Random, rounds: int
 ) -> Iterator[tuple[object, object, object]]:
     """(run, outcome, what the interpreter says) under every mix of pauses; outcome None: it hung."""
-    program, _ = batch()
     runs, expected = [], []
     for _ in range(rounds):
         for pause_in, pause_out in PAUSES:
@@ -224,7 +231,8 @@ def agrees(outcome: object, expected: object) -> bool:
 
 
 NAMES = [
-    *(f"{c.design.top}{s}" for c in D.all_cases() for s in ("", *(f"_fuzz{k}" for k in range(FUZZ)))),
+    *(c.design.top for c in cases()),
+    *(f"{c.design.top}_fuzz{k}" for c in D.all_cases() for k in range(FUZZ)),
     *(f"{n}_fast" for n, _ in FAST),
     *(f"{n}_late" for n in LATE),
 ]
@@ -233,16 +241,34 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_rtl_agrees_with_the_interpreter(name, seed):
     """Several runs one after the other without a reset, under every mix of pauses."""
-    entry = next(e for e in batch()[1] if e.name == name)
-    for run, outcome, expected in outcomes(entry, random.Random(f"{seed}{name}"), 3):
+    program, entries = batch()
+    entry = next(e for e in entries if e.name == name)
+    for run, outcome, expected in outcomes(program, entry, random.Random(f"{seed}{name}"), 3):
         assert agrees(outcome, expected), f"{run}\n{outcome}\n{expected}"
 
 
 @pytest.mark.parametrize("name", [f"{n}_{m}" for m, n, _ in MUTANTS])
 def test_mutants_are_caught(name):
-    entry = next(e for e in batch()[1] if e.name == name)
-    results = [agrees(o, x) for _, o, x in outcomes(entry, random.Random(name), 6)]
+    program, entries = batch()
+    entry = next(e for e in entries if e.name == name)
+    results = [agrees(o, x) for _, o, x in outcomes(program, entry, random.Random(name), 6)]
     assert not all(results)
+
+
+@pytest.mark.nightly
+def test_random_designs(seed):
+    """Other designs every night, half of them scheduled at random."""
+    entries = []
+    for k in range(seed % 10_000_000, seed % 10_000_000 + 30):
+        for make in (RANDOM.expressions, RANDOM.loops):
+            case = make(k)
+            scheduler = functools.partial(random_schedule, seed=k) if k % 2 else schedule
+            text = text_of(case.design, case.clock_ns, scheduler)
+            entries.append(Entry(case.design.top, case, False, text))
+    program = RTL.build([e.case.design for e in entries], [e.text for e in entries])
+    for entry in entries:
+        for run, outcome, expected in outcomes(program, entry, random.Random(entry.name), 3):
+            assert agrees(outcome, expected), f"{run}\n{outcome}\n{expected}"
 
 
 def test_throughput():

@@ -20,7 +20,8 @@ SOURCE = """\
 #include <ap_int.h>
 #include <hls_stream.h>
 
-extern "C" void scale(hls::stream<ap_int<16>> &x, hls::stream<ap_int<32>> &y, ap_uint<10> n, ap_int<16> factor) {
+extern "C" void scale(hls::stream<ap_int<16>> &x, hls::stream<ap_int<32>> &y, ap_uint<10> n,
+                      ap_int<16> factor) {
 #pragma HLS INTERFACE axis port=x
 #pragma HLS INTERFACE axis port=y
 #pragma HLS INTERFACE s_axilite port=n bundle=control
@@ -59,7 +60,7 @@ def test_files_and_report(source, tmp_path, capsys):
     loops = {x["label"]: x for x in report["loops"]}
     samples = loops["samples"]
     assert (samples["ii"], samples["asked_ii"], samples["limited_by"]) == (1, 1, None)
-    assert samples["file"] == "scale.cpp" and samples["line"] == 12 and samples["depth"] >= 2
+    assert samples["file"] == "scale.cpp" and samples["line"] == 13 and samples["depth"] >= 2
     assert samples["trip_count"] is None and loops["fixed"]["trip_count"] in {12, 13}
     assert {r["name"]: r["offset"] for r in report["registers"]}["factor"] == 0x18
     assert report["control"] == {"protocol": "ap_ctrl_hs", "bundle": "control"}
@@ -86,8 +87,8 @@ def test_missed_interval_is_a_warning_and_strict_makes_it_an_error(source, tmp_p
     argv = ["synth", str(source), "--top", "scale", "--out", str(tmp_path / "out")]
     assert main(argv) == 0
     shown = capsys.readouterr()
-    assert "warning: scale.cpp:12: loop samples reaches II " in shown.err
-    assert "recurrence: " in shown.err and "scale.cpp:14" in shown.err
+    assert "warning: scale.cpp:13: loop samples reaches II " in shown.err
+    assert "recurrence: " in shown.err and "scale.cpp:15" in shown.err
     assert "samples" in shown.out and "wrote " in shown.out
     assert main([*argv, "--strict"]) == 1
     assert "--strict" in capsys.readouterr().err
