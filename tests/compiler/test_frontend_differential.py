@@ -137,6 +137,12 @@ def test_every_pragma(rng):
     both("every_pragma", {"in": data}, {"n": n})
 
 
+@pytest.mark.parametrize(("n", "stop"), [(0, 9), (1, 9), (7, 9), (12, 5), (12, 0), (9, 8)])
+def test_partial_unrolling(rng, n, stop):
+    data = words(rng, 10 + (min(n, stop) + 1) // 2, 32)
+    both("partial", {"in": data}, {"n": n, "stop": stop})
+
+
 def test_memory_forms(rng):
     """Copies and fills of arrays and structures, uninitialised locals, selected addresses."""
     data = words(rng, 24, 32)

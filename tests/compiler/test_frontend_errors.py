@@ -127,16 +127,6 @@ CASES = {
         "must have a constant bound to unroll (it says UNROLL); write for (j = 0; j < MAX",
         2,
     ),
-    "unroll factor": (
-        TOP + "\nfor (int i = 0; i < 10; ++i) {\n#pragma HLS UNROLL factor=4\nout.write(i); }}",
-        "factor=4 must divide the constant number of iterations",
-        2,
-    ),
-    "unroll factor unbounded": (
-        TOP + "\nfor (int i = 0; i < n; ++i) {\n#pragma HLS UNROLL factor=2\nout.write(i); }}",
-        "factor=2 must divide the constant number of iterations",
-        2,
-    ),
     "pipelined function": (
         "int f(S& in, int n) {\n#pragma HLS PIPELINE\nreturn in.read() + n; }\n"
         + TOP

@@ -35,7 +35,6 @@ from hlsc.ir import Loc
 __all__ = ["Built", "build"]
 
 _CALL = re.compile(r'\bcall\b[^@]*@("?[\w.$]+"?)\(')
-_COUNT = "hlsc.count"
 _SMALL = 64  # elements up to which an array is filled without a loop
 
 
@@ -66,9 +65,6 @@ def build(
         table.update(_loops(module, f, loops, table, marks))
         plain = [(r, t) for r, t, _ in marks if r.pragma.name != "DEPENDENCE"]
         arrays[name] = array_facts(plain)
-    module.parts.append(
-        f"declare void @{_COUNT}(i32) nounwind willreturn memory(inaccessiblemem: readwrite)"
-    )
     text = _unroll(str(module), table)
     text = re.sub(r"^(declare .*@hlsc\.(?:read|write|empty).*)$", r"\1 noduplicate", text, flags=re.M)
     text = re.sub(
@@ -164,7 +160,7 @@ def _loops(
                 raise found.error("must stand in a loop that can repeat", "delete it")
             headers = [inner.header]
         for header in headers:
-            if fact is not None:
+            if fact is not None and fact not in own[header].facts.dependences:
                 old = own[header].facts
                 new = replace(old, dependences=(*old.dependences, fact))
                 own[header] = replace(own[header], facts=new)
@@ -183,7 +179,6 @@ def _loops(
             mine = replace(mine, unroll=0, reason="it fills or copies an array of registers")
         if mine.unroll is not None and mine.unroll > 1:
             mine = replace(mine, facts=_scaled(mine.facts, mine.unroll))
-            _count_copies(f, loop, key)
         result[key] = mine
         set_loop_metadata(module, f, loop, key, mine.unroll, mine.unroll == 0)
     return result
@@ -218,12 +213,6 @@ def _scaled(facts: LoopFacts, factor: int) -> LoopFacts:
     return replace(facts, dependences=tuple(scaled), trip_min=low, trip_max=high)
 
 
-def _count_copies(f: Function, loop: Loop, key: int) -> None:
-    """Leave a call in the loop that tells how often LLVM copied its body."""
-    block = f.block(loop.latches[0])
-    block.lines.insert(len(block.lines) - 1, f"  call void @{_COUNT}(i32 {key})")
-
-
 def _left(text: str) -> int:
     return len(_leftover(ModuleText(text)))
 
@@ -252,34 +241,4 @@ def _unroll(text: str, table: Mapping[int, SourceLoop]) -> str:
             table[key].facts.loc or loc,
             "write for (j = 0; j < MAX; ++j) { if (j >= n) break; … } with a constant MAX",
         )
-    _check_factors(module, table)
     return str(module)
-
-
-def _check_factors(module: ModuleText, table: Mapping[int, SourceLoop]) -> None:
-    """Partial unrolling must have made as many copies as asked; the calls that count them go."""
-    factors = {k: x.unroll for k, x in table.items() if (x.unroll or 0) > 1}
-    if not factors:
-        return
-    for f in module.functions:
-        nest = natural_loops(f)
-        copies: dict[tuple[str, int], int] = {}
-        for b in f.blocks:
-            loop = innermost(nest, b.name)
-            for line in b.lines:
-                if m := re.search(rf"@{_COUNT}\(i32 (\d+)\)", line):
-                    at = (loop.header if loop else "", int(m.group(1)))
-                    copies[at] = copies.get(at, 0) + 1
-            b.lines = [x for x in b.lines if f"@{_COUNT}(" not in x]
-        for (header, key), n in copies.items():
-            factor = factors[key] or 1
-            lines = [f.block(x).lines[-1] for x in nest[header].latches] if header else []
-            here = any(module.metadata.loop_value(x, "hlsc.loop") == key for x in lines)
-            # A loop that is gone was unrolled completely, perhaps several times.
-            if n != factor if here else n % factor:
-                raise SourceError(
-                    f"UNROLL factor={factor} must divide the constant number of iterations of its loop",
-                    table[key].facts.loc,
-                    "choose another factor, or write an outer loop with step "
-                    f"{factor} around an inner one that says UNROLL and leaves with break",
-                )

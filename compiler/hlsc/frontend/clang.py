@@ -58,10 +58,9 @@ def rewrite_includes(source: Path, include_dirs: Sequence[Path], defines: Mappin
 def expand(text: str, name: str, defines: Mapping[str, str]) -> str:
     """Macro expansion of what `rewrite_includes` gave; line markers keep file and line."""
     with tempfile.TemporaryDirectory(prefix="hlsc-") as work:
-        path = Path(work) / "expand.cpp"
-        path.write_text(text)
-        args = ["-E", "-std=c++17", "-w", "-x", "c++", *_defines(defines)]
-        return _run([*args, path], f"preprocessing {name}")
+        (Path(work) / "expand.cpp").write_text(text)
+        args = ["-E", "-std=c++17", "-w", "-x", "c++", *_defines(defines), "expand.cpp"]
+        return _run(args, f"preprocessing {name}", Path(work))
 
 
 def compile_ir(text: str, name: str) -> str:

@@ -17,6 +17,7 @@ from hlsc.frontend.grammar import SPECS, Pragma
 from hlsc.frontend.llvmtext import Function, Loop, ModuleText, innermost, natural_loops
 from hlsc.frontend.pragmas import Marker, read_marker
 from hlsc.frontend.program import DependencePragma, LoopFacts
+from hlsc.frontend.unroll import copy_loop
 from hlsc.ir import Loc
 
 __all__ = ["FunctionFacts", "Resolved", "SourceLoop", "collect", "marker_of", "set_loop_metadata"]
@@ -127,10 +128,15 @@ def collect(
                 if loop is not None:
                     marks[loop.header].append(found)
             b.lines = keep
+        factors: list[tuple[int, str, SourceLoop]] = []
         for header, loop in nest.items():
             key = len(loops)
             loops[key] = _loop(module, f, loop, marks[header], own)
             set_loop_metadata(module, f, loop, key, loops[key].unroll)
+            factors.append((len(loop.blocks), header, loops[key]))
+        for n, (_, header, source) in enumerate(sorted(factors, key=lambda x: x[:2])):  # inner first
+            if source.unroll is not None and source.unroll > 1:
+                copy_loop(f, header, source.unroll, n, source.facts.loc)
     return loops, functions, everything
 
 
@@ -230,12 +236,10 @@ def set_loop_metadata(
         line = f.block(name).lines[-1]
         items += [f"!{n}" for n in meta.loop_items(line) if meta.loc(n) is not None][: 1 - len(items)]
     texts = [f'!{{!"hlsc.loop", i32 {key}}}']
-    if unroll is None and not must:
+    if not must and unroll != 0:
         texts.append('!{!"llvm.loop.unroll.disable"}')
-    elif must or unroll == 0:
-        texts += ['!{!"llvm.loop.unroll.full"}', f'!{{!"hlsc.must", i32 {key}}}']
     else:
-        texts += [f'!{{!"llvm.loop.unroll.count", i32 {unroll}}}']
+        texts += ['!{!"llvm.loop.unroll.full"}', f'!{{!"hlsc.must", i32 {key}}}']
     items += [f"!{meta.add(t)}" for t in texts]
     node = meta.add(f"distinct !{{{{self}}, {', '.join(items)}}}")
     for name in loop.latches:

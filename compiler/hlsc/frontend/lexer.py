@@ -188,7 +188,7 @@ class Walk:
             return "block", "", []
         if "namespace" in texts or (texts[:1] == ["extern"] and self.tokens[prev].kind == "string"):
             return "namespace", "", []
-        depth, group = 0, -1
+        depth, group, colon = 0, -1, False
         for n, x in enumerate(texts):
             if x in "([" and x:
                 if depth == 0 and group < 0 and x == "(" and n and self._declares(texts, n):
@@ -196,8 +196,12 @@ class Walk:
                 depth += 1
             elif x in ")]" and x:
                 depth -= 1
+            elif x == ":" and depth == 0 and group > 0:
+                colon = True  # a constructor's initialisers follow
             elif x == "=" and depth == 0 and group < 0 and "operator" not in texts:
                 return "init", "", []
+        if colon and (self.tokens[prev].kind == "name" or word == ">"):
+            return "init", "", []
         if group > 0 and not inside:
             return "function", texts[group - 1], [self.tokens[k] for k in head]
         if any(x in {"class", "struct", "union", "enum"} for x in texts) and group < 0:

@@ -3,12 +3,12 @@
 //
 // A stream has no state here: its address is its identity.  Every access becomes a call of one of
 // the undefined function templates in namespace hlsc_ir, whose template arguments carry the packed
-// width W of the element and the size M in bits of the integer that holds it in memory; the compiler
-// gives them bodies (hlsc.frontend.intrinsics).  They take pointers, so that no calling convention
-// splits, widens or hides a word.
+// width W of the element and the size M in bits of the integer that holds it in memory; the
+// compiler gives them bodies (hlsc.frontend.intrinsics).  They take pointers, so that no calling
+// convention splits, widens or hides a word.
 //
-// Packing: bool, integers, enums, _BitInt, ap_int and ap_uint are leaves; a struct is its members, an
-// array its elements, first member in the lowest bits, without padding.
+// Packing: bool, integers, enums, _BitInt, ap_int and ap_uint are leaves; a struct is its members,
+// an array its elements, first member in the lowest bits, without padding.
 //
 // Everything is nodebug, so that a stream operation has the source line of the user's statement.
 #ifndef HLSC_STREAM_SYNTH_H_
@@ -27,8 +27,9 @@ template <int W, int M>
 void write(void* stream, const void* bits);
 template <int W>
 void empty(void* stream, bool* result);
-// Declares the stream at an address: packed width, depth (0: not said), whether it is an AXI4-Stream
-// word, widths of the members (of the side channels in the order of ap_axiu, 0 if absent).
+// Declares the stream at an address: packed width, depth (0: not said), whether it is an
+// AXI4-Stream word, widths of the members (of the side channels in the order of ap_axiu, 0 if
+// absent).
 template <int W, int DEPTH, bool AXIS, int... FIELDS>
 void declare(void* stream);
 // Arguments of the top function: the I-th one as a stream, an input scalar, an output scalar.
@@ -141,8 +142,7 @@ constexpr int width_of() {
   } else if constexpr (k == ENUM) {
     return width_of<__underlying_type(T)>();
   } else if constexpr (k == ARRAY) {
-    return (sizeof(T) / sizeof(lvalue<T>()[0])) *
-           width_of<__remove_cv(__remove_extent(T))>();
+    return (sizeof(T) / sizeof(lvalue<T>()[0])) * width_of<__remove_cv(__remove_extent(T))>();
   } else if constexpr (k == LEAF) {
     return builtin<T>::width;
   } else if constexpr (k == AP) {
@@ -229,13 +229,13 @@ HLSC_INLINE void get_all(const bits<W>& acc, H& head, R&... rest) {
 }
 
 // Side channels of an AXI4-Stream word, by name, in the order of ap_axiu.
-#define HLSC_FIELD_(name)                                             \
-  template <class T, class = void>                                    \
-  struct has_##name {                                                 \
-    static constexpr int width = 0;                                   \
-  };                                                                  \
-  template <class T>                                                  \
-  struct has_##name<T, void_t<decltype(T::name)>> {                   \
+#define HLSC_FIELD_(name)                                                    \
+  template <class T, class = void>                                           \
+  struct has_##name {                                                        \
+    static constexpr int width = 0;                                          \
+  };                                                                         \
+  template <class T>                                                         \
+  struct has_##name<T, void_t<decltype(T::name)>> {                          \
     static constexpr int width = width_of<__remove_cv(decltype(T::name))>(); \
   };
 HLSC_FIELD_(data)
@@ -285,7 +285,8 @@ class stream;
 
 template <typename T>
 class stream<T, 0> {
-  static_assert(!__is_const(T) && !__is_pointer(T), "an element of hls::stream must be a value type");
+  static_assert(!__is_const(T) && !__is_pointer(T),
+                "an element of hls::stream must be a value type");
   unsigned char handle_;
 
  protected:
@@ -384,8 +385,8 @@ HLSC_INLINE T* output() {
                 hlsc_pack::kind_of<T>() == hlsc_pack::ARRAY) {
     return (T*)hlsc_ir::refused<I>();
   } else {
-    return (T*)hlsc_ir::result<I, hlsc_pack::width_of<T>(), 8 * sizeof(T),
-                               hlsc_pack::signed_of<T>()>();
+    return (
+        T*)hlsc_ir::result<I, hlsc_pack::width_of<T>(), 8 * sizeof(T), hlsc_pack::signed_of<T>()>();
   }
 }
 template <int I, class T>
@@ -404,9 +405,7 @@ struct value<I, hls::stream<T, D>&> {
 };
 template <int I, class T, int D>
 struct value<I, hls::stream<T, D>*> {
-  HLSC_INLINE hls::stream<T, D>* get() {
-    return (hls::stream<T, D>*)hlsc_ir::refused<I>();
-  }
+  HLSC_INLINE hls::stream<T, D>* get() { return (hls::stream<T, D>*)hlsc_ir::refused<I>(); }
 };
 
 template <class R>
@@ -439,9 +438,7 @@ template <auto F>
 struct top;
 template <class R, class... A, R (*F)(A...)>
 struct top<F> {
-  HLSC_INLINE static void run() {
-    call<typename indices<sizeof...(A)>::type, F, R, A...>::run();
-  }
+  HLSC_INLINE static void run() { call<typename indices<sizeof...(A)>::type, F, R, A...>::run(); }
 };
 
 }  // namespace hlsc_entry

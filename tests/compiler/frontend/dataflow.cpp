@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes: a split, two instances of one template, a chain of three calls over an array of streams
-// in a loop, and a join that writes a scalar.
+// Processes: a split, two instances of one template, a chain of three calls over an array of
+// streams in a loop, and a join that writes a scalar.
 #include <ap_int.h>
 #include <hls_stream.h>
 
@@ -42,7 +42,7 @@ add:
   }
 }
 
-void join(hls::stream<Item>& left, hls::stream<Item>& right, hls::stream<ap_int<71> >& out,
+void join(hls::stream<Item>& left, hls::stream<Item>& right, hls::stream<ap_int<71>>& out,
           unsigned short& count) {
   unsigned short n = 0;
 join:
@@ -54,7 +54,7 @@ join:
   count = n;
 }
 
-extern "C" void top(hls::stream<Item>& in, hls::stream<ap_int<71> >& out, ap_uint<70> mask,
+extern "C" void top(hls::stream<Item>& in, hls::stream<ap_int<71>>& out, ap_uint<70> mask,
                     short amount, unsigned short& count) {
 #pragma HLS INTERFACE s_axilite port = mask bundle = control
 #pragma HLS INTERFACE s_axilite port = amount bundle = control

@@ -15,15 +15,14 @@ void work(hls::stream<int>& in, hls::stream<int>& out, int n) {
 #pragma HLS INLINE
   int table[Sizes<N>::kDepth][N];
   int shaped[4 * N], bound[64];
-#pragma HLS array_partition VARIABLE=table Cyclic factor = N/2 dim=1  // a comment
-#pragma HLS ARRAY_PARTITION variable=table block factor=HALF(N) dim=2
-#pragma HLS ARRAY_RESHAPE variable=shaped type=cyclic factor=N
-#pragma HLS bind_storage variable=bound type=ram_2p \
-    impl=BRAM
+#pragma HLS array_partition VARIABLE = table Cyclic factor = N / 2 dim = 1  // a comment
+#pragma HLS ARRAY_PARTITION variable = table block factor = HALF(N) dim = 2
+#pragma HLS ARRAY_RESHAPE variable = shaped type = cyclic factor = N
+#pragma HLS bind_storage variable = bound type = ram_2p impl = BRAM
 fill:
   for (int i = 0; i < Sizes<N>::kDepth; ++i) {
-#pragma HLS Pipeline ii=N style=flp
-#pragma HLS LOOP_TRIPCOUNT max=Sizes<N>::kDepth
+#pragma HLS Pipeline ii = N style = flp
+#pragma HLS LOOP_TRIPCOUNT max = Sizes < N> ::kDepth
     for (int j = 0; j < N; ++j) table[i][j] = in.read();
     shaped[i] = bound[i] = i;
   }
@@ -31,8 +30,9 @@ use:
   for (int i = 0; i < n; ++i)
 #pragma HLS PIPELINE off
   {
-#pragma HLS DEPENDENCE variable=table type=inter direction=RAW distance=N+1 dependent=true
-#pragma HLS DEPENDENCE variable=shaped intra WAR false
+#pragma HLS DEPENDENCE variable = table type = inter direction = RAW distance = N + 1 dependent = \
+                                                                                    true
+#pragma HLS DEPENDENCE variable = shaped intra WAR false
     const int at = in.read() & (Sizes<N>::kDepth - 1);
     table[at][at % N] += shaped[at] + bound[at];
     shaped[at] = i;
@@ -41,7 +41,7 @@ use:
 flat:
   for (int i = 0; i < 8; ++i) {
 #pragma HLS LOOP_FLATTEN off
-#pragma HLS UNROLL factor=N
+#pragma HLS UNROLL factor = N
     out.write(table[i % 4][0] + i);
   }
   for (int i = 0; i < N; ++i) {
@@ -51,7 +51,7 @@ flat:
 }
 
 extern "C" void top(hls::stream<int>& in, hls::stream<int>& out, int n) {
-#pragma HLS INTERFACE ap_ctrl_none port=return
+#pragma HLS INTERFACE ap_ctrl_none port = return
   work<4>(in, out, n);
   work<2>(in, out, n);
 }

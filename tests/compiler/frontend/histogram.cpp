@@ -3,7 +3,7 @@
 #include <ap_int.h>
 #include <hls_stream.h>
 
-extern "C" int top(hls::stream<ap_uint<6> >& in, hls::stream<unsigned short>& out, unsigned n) {
+extern "C" int top(hls::stream<ap_uint<6>>& in, hls::stream<unsigned short>& out, unsigned n) {
   unsigned short bins[64] = {0};
 #pragma HLS BIND_STORAGE variable = bins type = ram_2p impl = lutram
   ap_uint<6> before = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes memset, memcpy and selected addresses: whole arrays and structures, filled and copied.
+// What becomes memset, memcpy and selected addresses: whole arrays and structures, filled and
+// copied.
 #include <ap_int.h>
 #include <hls_stream.h>
 
@@ -9,8 +10,9 @@ struct Cell {
   short id;
 };
 
-extern "C" void top(hls::stream<int>& in, hls::stream<ap_int<40> >& out, ap_uint<4> pick) {
-  static const int kStart[24] = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4, 6, 2, 6};
+extern "C" void top(hls::stream<int>& in, hls::stream<ap_int<40>>& out, ap_uint<4> pick) {
+  static const int kStart[24] = {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8,
+                                 9, 7, 9, 3, 2, 3, 8, 4, 6, 2, 6};
   int work[24];
   Cell cells[16], spare[4][2] = {};
   ap_int<24> odd[3] = {1, 2};
