@@ -200,7 +200,8 @@ class _Build:
             exit_source = s.id if s.op not in LEAVES else None
         control = self.timing.table.control
         slow = []
-        for n in self.ops:
+        beyond: dict[int, set[int]] = {}  # what must be later than this node, by the length of paths
+        for n in reversed(self.ops):
             cost = self.costs[n.id]
             own = cost.out_delay if cost.latency else cost.delay
             if n.op == "phi":
@@ -224,12 +225,19 @@ class _Build:
                     d = reach[u] + c.delay
                     if d > budget + 1e-9:
                         late.add(v)
-                        self._edge(n.id, v, base, why="path")
                     elif c.latency == 0:
                         if v not in reach:
                             heapq.heappush(work, (order[v], v))
                         reach[v] = max(reach.get(v, 0.0), d)
-        self.slow = tuple(slow)
+            beyond[n.id] = late
+            # A successor that says the same says it for this node too.
+            implied: set[int] = set()
+            for v in after[n.id]:
+                if self.costs[v].latency == 0:
+                    implied |= beyond[v]
+            for v in sorted(late - implied):
+                self._edge(n.id, v, base, why="path")
+        self.slow = tuple(reversed(slow))
 
     # ---------------------------------------------------------------------- order and memory
 
