@@ -41,12 +41,13 @@ typedef unsigned u32;
 """
 
 _FLAGS = (
-    "-x c++ -std=c++17 -O1 -Xclang -disable-llvm-passes -fno-rtti -fno-exceptions -fno-discard-value-names "
-    "-gline-tables-only -fno-sanitize=undefined -emit-llvm -S"
+    "-x c++ -std=c++17 -O1 -Xclang -disable-llvm-passes -fno-rtti -fno-exceptions "
+    "-fno-discard-value-names -gline-tables-only -fno-sanitize=undefined -emit-llvm -S"
 ).split()
 _PASSES = (
-    "always_inliner global_dead_code_eliminate sroa sccp loop_unroll sccp simplify_cfg sroa sccp simplify_cfg "
-    "sroa instruction_combine new_gvn aggressive_dce sccp instruction_combine jump_threading simplify_cfg "
+    "always_inliner global_dead_code_eliminate sroa sccp loop_unroll sccp simplify_cfg sroa sccp "
+    "simplify_cfg sroa instruction_combine new_gvn aggressive_dce sccp instruction_combine "
+    "jump_threading simplify_cfg "
     "loop_deletion instruction_combine simplify_cfg global_dead_code_eliminate"
 ).split()
 
@@ -116,7 +117,8 @@ def _plain_streams(text: str) -> str:
         )
 
     text = re.sub(
-        r"^  call void @test\.(read|write)\.i(\d+)\(ptr (?:noundef )?(%[\w.]+), ptr (?:noundef )?(%[\w.]+)\)"
+        r"^  call void @test\.(read|write)\.i(\d+)"
+        r"\(ptr (?:noundef )?(%[\w.]+), ptr (?:noundef )?(%[\w.]+)\)"
         r"(.*)$",
         access,
         text,
@@ -210,18 +212,21 @@ def _runtime(text: str) -> str:
         if kind == "read":
             out.append(
                 f"define i{n} @hlsc.read.i{n}(ptr %s) {{\n  %b = alloca i{n}, align 16\n"
-                f"  call void @rt_read(ptr %s, ptr %b, i32 {size})\n  %v = load i{n}, ptr %b, align 16\n"
+                f"  call void @rt_read(ptr %s, ptr %b, i32 {size})\n"
+                f"  %v = load i{n}, ptr %b, align 16\n"
                 f"  ret i{n} %v\n}}"
             )
         else:
             out.append(
                 f"define void @hlsc.write.i{n}(ptr %s, i{n} %v) {{\n  %b = alloca i{n}, align 16\n"
-                f"  store i{n} %v, ptr %b, align 16\n  call void @rt_write(ptr %s, ptr %b, i32 {size})\n"
+                f"  store i{n} %v, ptr %b, align 16\n"
+                f"  call void @rt_write(ptr %s, ptr %b, i32 {size})\n"
                 f"  ret void\n}}"
             )
     if "@hlsc.empty(" in text:
         out.append(
-            "define i1 @hlsc.empty(ptr %s) {\n  %b = alloca i8\n  call void @rt_empty(ptr %s, ptr %b, i32 1)\n"
+            "define i1 @hlsc.empty(ptr %s) {\n  %b = alloca i8\n"
+            "  call void @rt_empty(ptr %s, ptr %b, i32 1)\n"
             "  %v = load i8, ptr %b\n  %c = trunc i8 %v to i1\n  ret i1 %c\n}"
         )
     text = re.sub(r"^declare .*@hlsc\..*$", "", text, flags=re.M)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gemm_systolic through front end and middle end: its IR gives the reference's bits in the interpreter."""
+"""gemm_systolic through front and middle end: its IR, interpreted, gives the reference's bits."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -210,7 +211,7 @@ def test_csd_digits() -> None:
         digits = csd_digits(value)
         assert sum(d << at for at, d in digits) == value
         places = [at for at, _ in digits]
-        assert all(b - a >= 2 for a, b in zip(places, places[1:], strict=False))
+        assert all(b - a >= 2 for a, b in pairwise(places))
 
 
 def test_builder_folds_shift_idiom_to_wires() -> None:

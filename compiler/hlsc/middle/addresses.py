@@ -60,7 +60,7 @@ class _Resolver:
         self.params = dict(function.params)
         self.memo: dict[str, _Pointer] = {}
 
-    # Pointers ---------------------------------------------------------------------------------------
+    # Pointers ---------------------------------------------------------------
 
     def pointer(self, v: Value, loc: Loc | None) -> _Pointer:
         if isinstance(v, GlobalRef):
@@ -131,7 +131,7 @@ class _Resolver:
         parts = tuple(Term(signed(c & _MASK, 64), *k) for k, c in terms.items() if c & _MASK)
         return Access(base.array, signed(offset & _MASK, 64), parts)
 
-    # Index arithmetic -------------------------------------------------------------------------------
+    # Index arithmetic ---------------------------------------------------------------
 
     def linear(
         self, v: Value, bits: int, sign: bool, wrap: bool
@@ -161,7 +161,7 @@ class _Resolver:
             return self.linear(inner, t.bits, False, False)
         if i.op == "freeze":
             return self.linear(i.args[0], bits, sign, wrap)
-        if i.op in ("add", "sub") and exact or i.op == "or" and "disjoint" in i.flags:
+        if (i.op in ("add", "sub") and exact) or (i.op == "or" and "disjoint" in i.flags):
             s = -1 if i.op == "sub" else 1
             ca, ta = self.linear(i.args[0], bits, sign, wrap)
             cb, tb = self.linear(i.args[1], bits, sign, wrap)

@@ -13,6 +13,7 @@ constants, extensions) take one canonical form and equal expressions become one 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from hlsc.ir import BINARY, COMPARE, Loc, Node
 
@@ -75,7 +76,7 @@ class Builder:
         self._memo: dict[tuple[object, ...], int] = {}
         self.loc: Loc | None = None
 
-    # Making nodes ----------------------------------------------------------------------------------
+    # Making nodes ---------------------------------------------------------------
 
     def node(self, i: int) -> Node:
         return self.nodes[i]
@@ -147,7 +148,7 @@ class Builder:
     def is_leaf(self, i: int) -> bool:
         return self.nodes[i].op in {"const", "var", "arg"}
 
-    # Wires -----------------------------------------------------------------------------------------
+    # Wires ---------------------------------------------------------------
 
     def zext(self, a: int, width: int) -> int:
         n = self.nodes[a]
@@ -271,7 +272,7 @@ class Builder:
             return self.extract(hs, ll, h.width + lo.width)
         return None
 
-    # Arithmetic and logic ---------------------------------------------------------------------------
+    # Arithmetic and logic ---------------------------------------------------------------
 
     def not_(self, a: int) -> int:
         return self.binary("xor", a, self.const(-1, self.width(a)))
@@ -349,9 +350,8 @@ class Builder:
             n = self.nodes[a]
             if n.op == "add" and (c := self.constant(n.args[1])) is not None:
                 return self.binary("add", n.args[0], self.const(c + cb, w))
-        if op == "xor" and cb == ones:
-            if (x := self._inverse_of(a)) is not None:
-                return x
+        if op == "xor" and cb == ones and (x := self._inverse_of(a)) is not None:
+            return x
         if op in ("mul", "udiv", "sdiv") and cb == 1 and w > 1:
             return a
         if op == "mul" and cb is not None:
@@ -448,7 +448,7 @@ class Builder:
             return self.concat(parts[::-1])
         cuts = sorted({0, w, *(x for at, k in za + zb for x in (at, at + k))})
         gained = False
-        for lo, hi in zip(cuts, cuts[1:], strict=False):
+        for lo, hi in pairwise(cuts):
             a_zero = any(at <= lo and hi <= at + k for at, k in za)
             b_zero = any(at <= lo and hi <= at + k for at, k in zb)
             if a_zero or b_zero:
@@ -596,7 +596,7 @@ class Builder:
                 return self.resize(x, w, s)
         return self._pure("select", w, (c, a, b))
 
-    # Copying ----------------------------------------------------------------------------------------
+    # Copying ---------------------------------------------------------------
 
     def copy(self, n: Node, args: Sequence[int], pred: int | None = None) -> int:
         """Node `n` of another graph on operands of this one (not for phi)."""

@@ -86,11 +86,12 @@ class _Converter:
         self.pred: dict[str, int] = {}
         self.rel: dict[tuple[str, str], int] = {}
         self.regs: dict[str, int] = {}  # phi of a loop header → register
+        self.reset: dict[str, int] = {}  # such phis that start from a constant → it
         self.first: list[int] = []  # per loop of the nest
         self.held: list[tuple[int, int]] = []  # (register, value now)
         self._edges()
 
-    # Shape --------------------------------------------------------------------------------------------
+    # Shape ---------------------------------------------------------------
 
     def _edges(self) -> None:
         """Forward edges inside, back edges of the nest, and what dominates and post-dominates what."""
@@ -139,7 +140,7 @@ class _Converter:
                     work.append(s)
         return False
 
-    # Conditions -----------------------------------------------------------------------------------------
+    # Conditions ---------------------------------------------------------------
 
     def _branch(self, x: str, target: str | None) -> int:
         """Condition that the branch at the end of x goes to `target`."""
@@ -203,7 +204,7 @@ class _Converter:
             return self.pred[d]
         return b.any_([self._edge(p, x) for p in self.pre[x]])
 
-    # Values ----------------------------------------------------------------------------------------------
+    # Values ---------------------------------------------------------------
 
     def value(self, v: Value, loc: object = None, bits: int | None = None) -> int:
         """The node of an operand."""
@@ -226,7 +227,7 @@ class _Converter:
     def term(self, t: Term) -> int:
         return self.value(Local(t.value), None, t.bits)
 
-    # Blocks ----------------------------------------------------------------------------------------------
+    # Blocks ---------------------------------------------------------------
 
     def run(self) -> RegionGraph:
         b = self.b
@@ -304,9 +305,12 @@ class _Converter:
             got = self._join(i, x, bits)
             if x in self.nest:
                 k = self.nest.index(x)
-                reg = b.phi(b.const(0, bits), i.name)
-                self.regs[i.name] = reg
-                got = b.select(self.first[k], got, reg)
+                if b.is_leaf(got):  # starts the same every time: the register goes back to it
+                    self.reset[i.name] = got
+                    got = self.regs[i.name] = b.phi(got, i.name)
+                else:
+                    reg = self.regs[i.name] = b.phi(b.const(0, bits), i.name)
+                    got = b.select(self.first[k], got, reg)
             new[i.name] = b.name(got, i.name)
         self.val |= new
 
@@ -325,10 +329,7 @@ class _Converter:
             return b.const(0, bits)
         items = sorted(groups.items(), key=lambda g: self.cfg.number[g[1][-1]])
         result = items[-1][0]
-        if forward and x not in self.nest:
-            top = self.idom[x]
-        else:
-            top = _ROOT
+        top = self.idom[x] if forward and x not in self.nest else _ROOT
         for node, ps in reversed(items[:-1]):
             if top == _ROOT:
                 cond = b.any_([self._edge(p, x) for p in ps])
@@ -361,11 +362,13 @@ class _Converter:
                     break
                 bits = self.env.widths[i.name]
                 got = self._join(i, h, bits, self.back[h])
+                if i.name in self.reset:
+                    got = b.select(ends[k], got, self.reset[i.name])
                 b.close(self.regs[i.name], b.select(deeper, self.val[i.name], got))
         for reg, now in self.held:
             b.close(reg, now)
 
-    # Instructions ------------------------------------------------------------------------------------------
+    # Instructions ---------------------------------------------------------------
 
     def _instruction(self, i: Instr, x: str, hold: int | None) -> None:
         b = self.b

@@ -36,7 +36,8 @@ from hlsc.middle.llvmtypes import (
 __all__ = ["SHIM_HEADERS", "parse_module"]
 
 SHIM_HEADERS = frozenset(
-    "ap_int.h ap_fixed.h hls_stream.h ap_axi_sdata.h ap_int_base.h hls_vector.h hls_math.h utils.h".split()
+    "ap_int.h ap_fixed.h hls_stream.h ap_axi_sdata.h hlsc_ap_base.h hlsc_ap_bits.h hlsc_ap_ops.h "
+    "hlsc_ap_ref.h hlsc_stream_synth.h".split()
 )
 """Headers whose lines are never shown: a location inside them moves out to the call in user code."""
 
@@ -47,11 +48,12 @@ _TOKEN = re.compile(
 _BINARY = frozenset("add sub mul udiv sdiv urem srem shl lshr ashr and or xor".split())
 _CASTS = frozenset("zext sext trunc bitcast ptrtoint inttoptr".split())
 _FLAGS = frozenset(
-    "nuw nsw exact disjoint nneg samesign inbounds nusw tail musttail notail fastcc ccc volatile".split()
+    "nuw nsw exact disjoint nneg samesign inbounds nusw tail musttail notail fastcc ccc "
+    "volatile".split()
 )
 _PARAM_WORDS = frozenset(
-    "noundef nonnull signext zeroext inreg noalias nocapture readonly writeonly readnone immarg returned "
-    "nofree swiftself nest writable dead_on_unwind local_unnamed_addr unnamed_addr".split()
+    "noundef nonnull signext zeroext inreg noalias nocapture readonly writeonly readnone immarg "
+    "returned nofree swiftself nest writable dead_on_unwind local_unnamed_addr unnamed_addr".split()
 )
 
 
@@ -548,10 +550,7 @@ def _function(lines: list[str], types: dict[str, Type], meta: _Metadata) -> Func
             raise SourceError(f"{name} must not take variable arguments", loc, "name every argument")
         t = ln.type()
         ln.attributes()
-        if ln.peek().startswith("%"):
-            pname = _unquote(ln.next()[1:])
-        else:
-            pname = str(unnamed)
+        pname = _unquote(ln.next()[1:]) if ln.peek().startswith("%") else str(unnamed)
         unnamed += pname.isdigit()
         params.append((pname, t))
         ln.take(",")

@@ -220,7 +220,8 @@ def _arrays(function: Function, module: Module, arrays: dict[str, ArrayInfo]) ->
             g = module.globals.get(a.array[1:])
             if g is None or not g.constant or g.init is None:
                 raise SourceError(
-                    f"the variable {a.array[1:]} must be a constant table: functions keep nothing between calls",
+                    f"the variable {a.array[1:]} must be a constant table: "
+                    "functions keep nothing between calls",
                     i.loc,
                     "make it a local array, or const with an initial value",
                 )

@@ -162,7 +162,7 @@ class MemoryMap:
                     f"the array {name[1:]} must hold integers, not {e}", loc, "use ap_int or C integers"
                 ) from e
 
-    # Looking at accesses ------------------------------------------------------------------------------
+    # Looking at accesses ---------------------------------------------------------------
 
     def widen_leaves(self, accesses: list[tuple[Access, int, Loc | None]]) -> None:
         """Leaves that are only used several at a time (wide integers kept as bytes) become one."""
@@ -316,7 +316,7 @@ class MemoryMap:
         """Bytes of the whole array."""
         return size_of(self.arrays[array][0])
 
-    # Making nodes ------------------------------------------------------------------------------------
+    # Making nodes ---------------------------------------------------------------
 
     def memories(self) -> list[Memory]:
         out = []

@@ -306,18 +306,18 @@ class RegionRanges:
             shi = new.shi if new.shi == old.shi else min(sup, full.shi)
             return Range(w, lo, hi, slo, shi).tight()
         hi, shi = new.hi, new.shi
-        up = [t for t in self.thresholds if t >= hi]
+        above = [t for t in self.thresholds if t >= hi]
         top = (1 << hi.bit_length()) - 1
-        hi = hi if hi == old.hi else min(up[0] if up else top, top)
-        sup = [t for t in self.thresholds if t >= shi]
+        hi = hi if hi == old.hi else min(above[0] if above else top, top)
+        above = [t for t in self.thresholds if t >= shi]
         stop = (1 << max(shi, 0).bit_length()) - 1
-        shi = shi if shi == old.shi else min(sup[0] if sup else stop, stop, (1 << (w - 1)) - 1)
+        shi = shi if shi == old.shi else min(above[0] if above else stop, stop, (1 << (w - 1)) - 1)
         slo = new.slo
         if slo != old.slo and slo < 0:
             slo = -(1 << (-slo - 1).bit_length())
         return Range(w, new.lo, max(hi, new.hi), min(slo, new.slo), max(shi, new.shi))
 
-    # Facts ----------------------------------------------------------------------------------------
+    # Facts ---------------------------------------------------------------
 
     def _assume(self, bits: dict[int, int]) -> Facts:
         """What one-bit nodes with known values say about others."""
