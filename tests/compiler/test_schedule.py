@@ -16,7 +16,7 @@ from hlsc.schedule import sdc
 from hlsc.schedule.delays import Timing, memory_style, multiplier_dsps
 from hlsc.schedule.feedback import after_writes
 from hlsc.schedule.predicates import Predicates
-from hlsc.schedule.prepare import find_accumulators, prepare
+from hlsc.schedule.prepare import _source_name, find_accumulators, prepare
 from hlsc.schedule.problem import END, EXIT, ORIGIN, Constraint, Problem, build
 from hlsc.schedule.sdc import Schedule, random_schedule, schedule
 from hlsc.schedule.verify import VerifyError, verify, violations
@@ -253,6 +253,12 @@ def test_accumulator_is_found_and_its_sum_stays_in_the_dsp():
     assert by_id[total].op == "add" and by_id[phi].name == "acc" and by_id[product].op == "mul"
     kept = by_id[by_id[total].args[0]]
     assert kept.op == "select" and by_id[kept.args[1]].value == 0  # (clear ? 0 : acc) + m
+
+
+def test_names_are_those_of_the_source():
+    assert [_source_name(x) for x in ("row.i.sroa.0.01", "12", "hlsc.fill.1", "acc", "")] == [
+        "row", "", "", "acc", ""
+    ]  # fmt: skip
 
 
 def test_division_becomes_rows():

@@ -3,6 +3,7 @@
 
 - Nodes that nothing observes are removed (also loads, phis that feed only themselves, and reads never:
   they consume).
+- Names lose the suffixes of LLVM's passes (`row.i.sroa.0.01` is `row`).
 - Logic that is wires in truth becomes wires (`tidy`).
 - Division and remainder by a variable become the rows of a restoring divider, one compare-and-subtract
   per quotient bit, which the scheduler then spreads over cycles like any other arithmetic.
@@ -12,6 +13,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from hlsc.ir import SIDE_EFFECTS, Design, Node, Process, Region
@@ -24,7 +26,7 @@ def prepare(design: Design) -> Design:
     """The design as the scheduler wants it; validated."""
     processes = []
     for p in design.processes:
-        regions = tuple(_prepare_region(r) for r in p.regions)
+        regions = tuple(_named(_prepare_region(r)) for r in p.regions)
         processes.append(_drop_variables(replace(p, regions=regions)))
     return replace(design, processes=tuple(processes)).validate()
 
@@ -41,6 +43,16 @@ def _drop_variables(process: Process) -> Process:
             for r in process.regions
         )
         process = replace(process, variables=keep, regions=regions)
+
+
+def _named(region: Region) -> Region:
+    """Names as the source has them: without the suffixes that LLVM's passes leave."""
+    return replace(region, nodes=tuple(replace(n, name=_source_name(n.name)) for n in region.nodes))
+
+
+def _source_name(name: str) -> str:
+    first = name.split(".")[0]
+    return "" if first == "hlsc" or not re.match(r"[A-Za-z_]", first) else first
 
 
 def _prepare_region(region: Region) -> Region:

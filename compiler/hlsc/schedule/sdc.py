@@ -330,7 +330,8 @@ def _explain(problem: Problem, ii: int | None) -> Limit:
 
 
 def _lines(locs: Sequence[Loc | None]) -> tuple[Loc, ...]:
-    found = sorted({x for x in locs if x is not None}, key=lambda x: (x.file, x.line))
+    known = {x for x in locs if x is not None and x.line > 0}  # 0: LLVM merged several lines
+    found = sorted(known, key=lambda x: (x.file, x.line))
     return tuple(found)
 
 
