@@ -137,6 +137,16 @@ def test_every_pragma(rng):
     both("every_pragma", {"in": data}, {"n": n})
 
 
+def test_arrays_of_streams(rng):
+    data = words(rng, 5, 32)
+    got = both("fan", {"in": data}, {"n": 5})
+    program, _, _ = build("fan")
+    assert {b.kind for p in program.processes for b in p.bindings} == {"channel", "scalar"}
+    assert [(c.name, c.depth) for c in program.channels[2:]] == [(f"middle_{i}", 9) for i in range(4)]
+    expected = [(625 + d * (0 * 125 + 25 + 3 * 5 + 4)) & 0xFFFFFFFF for d in data]
+    assert got.streams["out"] == expected
+
+
 @pytest.mark.parametrize(("n", "stop"), [(0, 9), (1, 9), (7, 9), (12, 5), (12, 0), (9, 8)])
 def test_partial_unrolling(rng, n, stop):
     data = words(rng, 10 + (min(n, stop) + 1) // 2, 32)

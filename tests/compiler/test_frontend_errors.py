@@ -97,12 +97,12 @@ CASES = {
     ),
     "not constant": (
         TOP + "\nfor (int i = 0; i < 4; ++i) {\n#pragma HLS UNROLL factor=n\nout.write(i); }}",
-        "not a constant expression",
+        "UNROLL must have constant values; use constants, template parameters or macros",
         3,
     ),
     "undeclared": (
         TOP + "\n#pragma HLS ARRAY_PARTITION variable=late\nint late[4];}",
-        "use of undeclared identifier 'late'",
+        "ARRAY_PARTITION must stand behind the declaration of 'late'",
         2,
     ),
     "range": (

@@ -134,7 +134,7 @@ def test_facts_of_two_instantiations():
         key=lambda f: f.dependences[0].distance or 0,
     )
     for facts, n in zip(uses, (2, 4), strict=True):
-        assert facts.pipeline is False and facts.loc == Loc(file, 31)
+        assert facts.pipeline is False and facts.loc == Loc(file, 30)
         raw, war = facts.dependences
         assert (raw.kind, raw.inter, raw.distance) == ("RAW", True, n + 1)
         assert (war.kind, war.inter, war.distance) == ("WAR", False, None)

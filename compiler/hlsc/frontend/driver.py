@@ -91,10 +91,31 @@ class _Compilation:
             raise HlscError(
                 f"top function '{self.top}' must be defined in {', '.join(map(str, sources))}"
             )
-        units = [clang.compile_ir(text, name) for text, name in texts]
+        units = [self._compile(text, name) for text, name in texts]
         raw = units[0] if len(units) == 1 else passes.link(units)
         self.dump("llvm-raw", raw)
         return self._middle(ModuleText(raw))
+
+    def _compile(self, text: str, name: str) -> str:
+        """LLVM IR of one source; what clang says of a pragma's line becomes a message about it."""
+        try:
+            return clang.compile_ir(text, name)
+        except clang.ClangError as error:
+            for p in self.rewriter.pragmas.values():
+                if p.loc != error.loc or p.name == "LABEL":
+                    continue
+                if m := re.match(r"use of undeclared identifier '(.*?)'", error.detail):
+                    raise SourceError(
+                        f"#pragma HLS {p.name} must stand behind the declaration of '{m.group(1)}'",
+                        p.loc,
+                    ) from None
+                if "not a constant expression" in error.detail:
+                    raise SourceError(
+                        f"#pragma HLS {p.name} must have constant values",
+                        p.loc,
+                        "use constants, template parameters or macros",
+                    ) from None
+            raise
 
     def _middle(self, module: ModuleText) -> Program:
         loops, functions, resolved = collect(module, self.rewriter.pragmas)

@@ -13,15 +13,18 @@ from hlsc.frontend.expand import expand_intrinsics
 from hlsc.frontend.facts import Resolved
 from hlsc.frontend.interfaces import Argument, build_ports
 from hlsc.frontend.intrinsics import read_intrinsic
-from hlsc.frontend.llvmtext import Function, ModuleText
+from hlsc.frontend.llvmtext import Function, ModuleText, strip_debug
 from hlsc.frontend.program import ArrayFacts, Binding, LoopFacts, ProcessCall, Program
-from hlsc.frontend.region import Region
+from hlsc.frontend.region import Region, constant_offset
 from hlsc.frontend.selects import select_values
 from hlsc.ir import Channel, Loc
 
 __all__ = ["finish"]
 
 _PARAM = re.compile(r"(ptr|i\d+)((?: [\w()]+)*) (%[\w.$-]+)(?=[,)])")
+_ELEMENT = re.compile(
+    r"^\s*(%[\w.$-]+) = getelementptr (?:inbounds |nuw |nusw )*(.*?), ptr (%[\w.$-]+), (.*)"
+)
 _STREAM_CALL = re.compile(r"@hlsc\.(read|write|empty)(?:\.i(\d+))?\(ptr (?:[\w()]+ )*(%[\w.$-]+)")
 
 
@@ -65,6 +68,8 @@ def finish(
             streams.single[f"%p.{a.name}"] = a.name
     ends: dict[str, _Ends] = {}
     for name in names:
+        _split_arrays(module.function(f"hlsc.p.{name}"), streams)
+    for name in names:
         _find_ends(module, module.function(f"hlsc.p.{name}"), name, streams, ends)
     channels, directions = _channels(area, arguments, module, ends, depths, loc)
     ports, control = build_ports(top, arguments, interfaces, directions, loc)
@@ -83,21 +88,39 @@ def finish(
     return Program(top, text, ports, channels, tuple(calls), loops, control.mode, control.bundle, loc)
 
 
+def _split_arrays(f: Function, streams: _Streams) -> None:
+    """Accesses to an array of streams become accesses to the parameters that are its elements."""
+    for base, channels in streams.arrays.items():
+        if not re.search(re.escape(base) + r"(?=[,)])", f.header):
+            continue
+        elements = [f"%s.{base[1:]}.{i}" for i in range(len(channels))]
+        new: dict[str, str] = {}
+        for b in f.blocks:
+            keep = []
+            for line in b.lines:
+                m = _ELEMENT.match(line)
+                if m and m.group(3) == base:
+                    offset = constant_offset(m.group(2), strip_debug(m.group(4)))
+                    if offset is not None:
+                        new[m.group(1)] = elements[offset]
+                        continue
+                keep.append(line)
+            b.lines = keep
+        new[base] = elements[0]
+
+        def one(m: re.Match[str], new: dict[str, str] = new) -> str:
+            return new.get(m.group(), m.group())
+
+        for b in f.blocks:
+            b.lines = [re.sub(r"%[\w.$-]+", one, x) for x in b.lines]
+
+
 def _find_ends(
     module: ModuleText, f: Function, process: str, streams: _Streams, ends: dict[str, _Ends]
 ) -> None:
-    elements: dict[str, str] = {k: v[0] for k, v in streams.arrays.items() if v}
-    for _, _, line in f.lines():
-        m = re.match(
-            r"^\s*(%[\w.$-]+) = getelementptr (?:inbounds |nuw |nusw )*(.*?), ptr (%[\w.$-]+), (.*)",
-            line,
-        )
-        if m and m.group(3) in streams.arrays:
-            index = re.findall(r"i\d+ (\d+)", m.group(4))
-            elements[m.group(1)] = streams.arrays[m.group(3)][int(index[-1])] if index else ""
     for _, _, line in f.lines():
         if m := _STREAM_CALL.search(line):
-            channel = streams.single.get(m.group(3)) or elements.get(m.group(3))
+            channel = streams.single.get(m.group(3))
             loc = module.metadata.loc_of(line)
             if not channel:
                 raise SourceError(
@@ -182,11 +205,9 @@ def _bind(
     body = "\n".join(x for _, _, x in f.lines())
     used = set(re.findall(r"%[\w.$-]+", body))
     head, rest = f.header.split("(", 1)
-    params, tail = rest.rsplit(") ", 1) if ") " in rest else (rest, "")
-    kept, bindings = [], []
+    kept: list[str] = []
+    bindings: list[Binding] = []
     kinds = {f"%p.{a.name}": a for a in arguments}
-    close = f.header.index(")", f.header.index("(")) if "(" in f.header else 0
-    del params, tail, close
     for m in _PARAM.finditer(rest):
         name = m.group(3)
         if name not in used:
@@ -194,8 +215,6 @@ def _bind(
         kept.append(f"{m.group(1)} {name}")
         if name in streams.single:
             bindings.append(Binding("channel", streams.single[name]))
-        elif name in streams.arrays:
-            bindings.append(Binding("channels", "", tuple(streams.arrays[name])))
         else:
             a = kinds[name]
             bindings.append(Binding("scalar" if a.kind == "in" else "out", a.name))
@@ -297,11 +316,21 @@ def _plain(mangled: str) -> str:
     return parts[-1] if parts else mangled
 
 
+def _plain_call(line: str) -> str:
+    """A stream access without the attributes that LLVM's passes add."""
+    line = re.sub(r"\bptr (?:nonnull |noundef |align \d+ |dereferenceable\(\d+\) )+", "ptr ", line)
+    return re.sub(r"\) #\d+(?=,|$)", ")", re.sub(r"\btail call\b", "call", line))
+
+
 def _clean(module: ModuleText, names: Sequence[str]) -> str:
     """Only the processes, the globals they use and their metadata; parameters by their own names."""
     for f in module.functions:
         for b in f.blocks:
-            b.lines = [x for x in b.lines if "@llvm.lifetime" not in x and "@llvm.assume" not in x]
+            b.lines = [
+                _plain_call(x) if "@hlsc." in x else x
+                for x in b.lines
+                if "@llvm.lifetime" not in x and "@llvm.assume" not in x
+            ]
         expand_intrinsics(f, module.metadata)
         select_values(f, module.metadata)
     for f in list(module.functions):

@@ -29,7 +29,7 @@ from hlsc.frontend.llvmtext import (
 from hlsc.frontend.pragmas import Marker
 from hlsc.ir import Loc
 
-__all__ = ["Call", "LocalStream", "Region", "analyse"]
+__all__ = ["ENTRY", "Call", "LocalStream", "Region", "analyse", "constant_offset", "wrapper"]
 
 ENTRY = "hlsc_run"
 _PASSES = ("sccp", "loop_unroll", "sccp", "simplify_cfg", "sroa", "instruction_combine", "simplify_cfg")
@@ -227,17 +227,26 @@ def _stream_element(line: str, region: Region) -> tuple[str, int] | None:
     if not m or m.group(2) not in region.pointers:
         return None
     base, start = region.pointers[m.group(2)]
-    indices = re.findall(r"i\d+ (-?\d+)", m.group(3))
-    dims = [int(x) for x in re.findall(r"\[(\d+) x ", m.group(1))]
-    if len(indices) != m.group(3).count(",") + 1:
+    offset = constant_offset(m.group(1), m.group(3))
+    return None if offset is None else (base, start + offset)
+
+
+def constant_offset(kind: str, text: str) -> int | None:
+    """Bytes from the base of a getelementptr on streams, which are one byte each; None: not constant.
+
+    `kind` is the source element type, `text` the list of indices.
+    """
+    indices = re.findall(r"i\d+ (-?\d+)", text)
+    if len(indices) != text.count(",") + 1:
         return None
+    dims = [int(x) for x in re.findall(r"\[(\d+) x ", kind)]
     offset = 0
     for i, index in enumerate(indices):
         stride = 1
         for d in dims[i:]:
             stride *= d
         offset += int(index) * stride
-    return base, start + offset
+    return offset
 
 
 def _rename_numbers(line: str) -> str:
