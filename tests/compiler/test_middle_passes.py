@@ -19,6 +19,7 @@ from hlsc.middle.hoist import hoist_invariants
 from hlsc.middle.promote import promote_registers
 from hlsc.middle.ranges import ProcessRanges
 from hlsc.middle.simplify import rebuild, simplify_process
+from hlsc.middle.variables import tidy_variables
 from hlsc.middle.widths import narrow_widths
 
 OPS = "add sub mul and or xor shl lshr ashr udiv sdiv urem srem".split()
@@ -159,6 +160,7 @@ PASSES: dict[str, Callable[[Process], Process]] = {
     "multiply": per_region(multiply_by_constants),
     "hoist": hoist_invariants,
     "promote": promote_registers,
+    "tidy": lambda p: tidy_variables(simplify_process(p)),
     "all": lambda p: simplify_process(
         narrow_widths(
             simplify_process(hoist_invariants(narrow_widths(simplify_process(promote_registers(p)))))

@@ -24,6 +24,7 @@ from hlsc.middle.prepare import prepare
 from hlsc.middle.promote import promote_registers
 from hlsc.middle.regions import build_regions
 from hlsc.middle.simplify import simplify_process
+from hlsc.middle.variables import tidy_variables
 from hlsc.middle.widths import narrow_widths
 
 __all__ = ["Options", "lower"]
@@ -68,6 +69,7 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
         stages.append(("narrowed", _narrow))
     stages.append(("multiplied", lambda p: simplify_process(_per_region(p, multiply_by_constants))))
     stages.append(("hoisted", lambda p: simplify_process(hoist_invariants(p))))
+    stages.append(("tidied", lambda p: simplify_process(tidy_variables(p))))
     if options.widths:
         stages.append(("final", _narrow))
     for stage, change in stages:

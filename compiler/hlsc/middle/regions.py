@@ -325,10 +325,6 @@ def _nest_facts(
             arrays = [d.variable] if d.variable else list(memories_of)
             for a in arrays:
                 if a not in memories_of:
-                    raise SourceError(
-                        f"DEPENDENCE must name an array that the loop uses, not {a}",
-                        d.loc or f.loc,
-                        "correct the name or remove the pragma",
-                    )
+                    continue  # it lives in registers: nothing to promise
                 deps += [Dependence(m, d.kind, d.inter, d.distance) for m in memories_of[a]]
     return replace(inner, label=label), tuple(dict.fromkeys(deps))

@@ -213,11 +213,19 @@ def simplify_process(process: Process) -> Process:
 
 
 def drop_unused(process: Process) -> Process:
-    """Without memories, variables and arguments that nothing uses."""
-    refs = {(n.op in ("load", "store"), n.ref) for r in process.regions for n in r.nodes}
-    used = {n.ref for r in process.regions for n in r.nodes if n.op == "arg"}
+    """Without memories that nothing loads, and what speaks of them; without unused arguments."""
+    loaded = {n.ref for r in process.regions for n in r.nodes if n.op == "load"}
+    regions = []
+    for r in process.regions:
+        deps = tuple(d for d in r.dependences if d.memory in loaded)
+        if any(n.op == "store" and n.ref not in loaded for n in r.nodes):
+            kept = tuple(n for n in r.nodes if n.op != "store" or n.ref in loaded)
+            r = dead_code(replace(r, nodes=kept))
+        regions.append(replace(r, dependences=deps))
+    used = {n.ref for r in regions for n in r.nodes if n.op == "arg"}
     return replace(
         process,
-        memories=tuple(m for m in process.memories if (True, m.name) in refs),
+        regions=tuple(regions),
+        memories=tuple(m for m in process.memories if m.name in loaded),
         args=tuple(a for a in process.args if a.name in used),
     )
