@@ -34,8 +34,8 @@ void check_registers(ap_uint<32> height, ap_uint<32> width, ap_uint<32> channels
                      hls::stream<Shape>& to_array, hls::stream<bool>& to_outputs,
                      hls::stream<Shape>& to_scale, hls::stream<ap_uint<8>>& to_write) {
   const int MOST = 16383;  // keeps every sum below in 16 bits
-  const ap_uint<32> tile_rows = (ap_uint<16>(out_height) + C::M - 1) >> index_bits(C::M);
-  const ap_uint<32> tile_cols = (ap_uint<16>(out_width) + C::M - 1) >> index_bits(C::M);
+  const ap_uint<32> tile_rows = (ap_uint<16>(out_height) + C::M - 1) >> C::TILE_BITS;
+  const ap_uint<32> tile_cols = (ap_uint<16>(out_width) + C::M - 1) >> C::TILE_BITS;
   const ap_uint<32> padded_rows = tile_rows * C::M + 2;
   const ap_uint<32> padded_cols = tile_cols * C::M + 2;
   const ap_uint<8> pixel_beats = (ap_uint<16>(channels) + 7) >> 3;

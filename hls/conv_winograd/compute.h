@@ -9,25 +9,16 @@
 namespace convloom {
 namespace winograd {
 
-/// What moves from column to column: a tile of one channel and the address of its kernel.
+/// What moves from column to column beside the tile of one channel.
 template <class C>
 struct Moving {
-  typename C::InputTile v;
-  ap_uint<index_bits(C::KERNEL_WORDS)> at;
-  bool first;  // channel of the block: accumulators start again
-  bool last;   // channel of the block: accumulators drain
-  bool free;   // the kernel is not needed again
+  ap_uint<index_bits(C::KERNEL_WORDS)> at;  // address of the kernel
+  bool first;                               // channel of the block: accumulators start again
+  bool last;                                // channel of the block: accumulators drain
+  bool free;                                // the kernel is not needed again
   Marks marks;
 
-  static Moving<C> idle() {
-#pragma HLS INLINE
-    Moving<C> m;
-    m.v.bits = 0;
-    m.at = 0;
-    m.first = m.last = m.free = false;
-    m.marks = Marks();
-    return m;
-  }
+  Moving() : at(0), first(false), last(false), free(false) {}
 };
 
 /// COLS columns of T² multiply-accumulators; column j holds the kernels of filter j of each block
@@ -47,17 +38,19 @@ void winograd_array(hls::stream<Shape>& shape, hls::stream<InputToken<C>>& tiles
   typedef ap_uint<index_bits(C::KERNEL_WORDS) + 1> Turn;  // address, and which turn of the ring
   const Shape s = shape.read();
   ap_uint<C::U_BITS * C::ELEMENTS> u[C::COLS][C::KERNEL_WORDS];
+  ap_uint<C::V_BITS * C::ELEMENTS> tile[C::COLS];
   Moving<C> moving[C::COLS];
   ap_int<C::SUM_BITS> sum[C::COLS][C::ELEMENTS];
   ap_int<C::SUM_BITS> drain[C::COLS][C::ELEMENTS];  // [T·column + row of the T×T sums]
 #pragma HLS ARRAY_PARTITION variable = u complete dim = 1
+#pragma HLS ARRAY_PARTITION variable = tile complete
 #pragma HLS ARRAY_PARTITION variable = moving complete
 #pragma HLS ARRAY_PARTITION variable = sum complete dim = 0
 #pragma HLS ARRAY_PARTITION variable = drain complete dim = 0
 clear_array:
   for (int j = 0; j < C::COLS; ++j) {
 #pragma HLS UNROLL
-    moving[j] = Moving<C>::idle();
+    tile[j] = 0;
     for (int e = 0; e < C::ELEMENTS; ++e) {
 #pragma HLS UNROLL
       sum[j][e] = 0;
@@ -66,9 +59,9 @@ clear_array:
   }
 
   Counter<16> channel;
-  Turn at = 0, pass_at = 0;     // kernel of the next tile; of the group's first channel
-  Turn written = 0, freed = 0;  // kernels complete; given up by the last column
-  ap_uint<2> calls = 1;         // groups whose kernels may be taken in
+  Turn at = 0, pass_at = 0;           // kernel of the next tile; of the group's first channel
+  Turn written = 0, freed = 0;        // kernels complete; given up by the last column
+  ap_uint<2> called = 1, stored = 0;  // groups of kernels that may be taken in; that have been
   Counter<index_bits(C::COLS)> pair;
   ap_uint<index_bits(C::DRAIN + 1)> drain_left = 0;     // cycles until the chain can capture again
   ap_uint<index_bits(C::COLS * C::T + 1)> leaving = 0;  // columns of sums that have yet to leave
@@ -82,19 +75,19 @@ run_array:
     done = fed && drain_left == 0;
     const bool last_channel = channel.n == s.last_channel;
     const bool go = !fed && at != written && !(last_channel && drain_left != 0);
-    const bool store = calls != 0 && Turn(written - freed) != C::KERNEL_WORDS;
+    const bool store = called != stored && Turn(written - freed) != C::KERNEL_WORDS;
 
-    Moving<C> entering = Moving<C>::idle();
-    bool called = false;
+    ap_uint<C::V_BITS * C::ELEMENTS> entering_tile = 0;
+    Moving<C> entering;
     if (go) {
       const InputToken<C> in = tiles.read();
-      entering.v = in.v;
+      entering_tile = in.v.bits;
       entering.at = at;
       entering.first = channel.n == 0;
       entering.last = last_channel;
       entering.free = in.marks.pass_end;
       entering.marks = in.marks;
-      called = in.call;
+      if (in.call) called = called + 1;
       at = at + 1;
       if (channel.tick(s.last_channel)) {
         drain_left = C::DRAIN;
@@ -136,12 +129,15 @@ run_array:
 #pragma HLS UNROLL
       const Moving<C> edge = j > 0 ? moving[j > 0 ? j - 1 : 0] : entering;
       moving[j] = edge;
+      typename C::InputTile v;
+      v.bits = j > 0 ? tile[j > 0 ? j - 1 : 0] : entering_tile;
+      tile[j] = v.bits;
       typename C::KernelTile kernel;
       kernel.bits = u[j][edge.at];
     accumulate_elements:
       for (int e = 0; e < C::ELEMENTS; ++e) {
 #pragma HLS UNROLL
-        const ap_int<C::U_BITS + C::V_BITS> product = kernel.get(e) * edge.v.get(e);
+        const ap_int<C::U_BITS + C::V_BITS> product = kernel.get(e) * v.get(e);
         const ap_int<C::SUM_BITS> zero = 0;
         sum[j][e] = (edge.first ? zero : sum[j][e]) + product;
       }
@@ -157,7 +153,6 @@ run_array:
     }
 
     // Kernels come in.
-    bool group_end = false;
     if (store) {
       const KernelPair<C> in = kernels.read();
       const Address to = written;
@@ -168,11 +163,10 @@ run_array:
       }
       if (pair.tick(C::COLS / 2 - 1)) {
         written = written + 1;
-        group_end = in.group_end;
+        if (in.group_end) stored = stored + 1;
       }
     }
     if (moving[LAST_COL].free) freed = freed + 1;
-    calls = calls + (called ? 1 : 0) - (group_end ? 1 : 0);
   }
 }
 

@@ -19,7 +19,8 @@ namespace contract = conv_winograd_contract;
 template <class S>
 struct Config {
   static const int M = S::tile;  // outputs per tile and axis
-  static const int T = M + 2;    // inputs per tile and axis
+  static const int TILE_BITS = index_bits(M);
+  static const int T = M + 2;  // inputs per tile and axis
   static const int ELEMENTS = T * T;
   static const int COLS = S::cols;  // filters of a block, a column of the array each
   static const int KERNEL_WORDS = S::kernel_words;  // (channel, block) pairs of resident kernels
