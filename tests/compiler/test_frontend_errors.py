@@ -70,7 +70,6 @@ def test_every_refused_pragma_says_what_to_do():
 
 
 PRELUDE = """#include <hls_stream.h>
-#include <ap_int.h>
 typedef hls::stream<int> S;
 """
 # (body of the file, message, line of the message within the body, from 1)

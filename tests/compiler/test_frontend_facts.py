@@ -313,6 +313,22 @@ def test_arguments_of_the_side_channels():
     ]
 
 
+def test_only_side_channels_in_their_order_are_an_axis_word(tmp_path):
+    program = compile_text(
+        tmp_path,
+        "struct A { ap_uint<9> data; bool last; };\nstruct B { bool last; ap_uint<9> data; };\n"
+        "struct C { ap_uint<9> data; bool last; short more[2]; };\n"
+        'extern "C" void top(hls::stream<A>& a, hls::stream<B>& b, hls::stream<C>& c, S& out) {\n'
+        "out.write(a.read().last + b.read().last + c.read().last); }",
+    )
+    assert [c.fields for c in program.channels] == [
+        (("data", 9), ("last", 1)),
+        (("f0", 1), ("f1", 9)),
+        (("f0", 9), ("f1", 1), ("f2", 32)),
+        (),
+    ]
+
+
 # --------------------------------------------------------------------------------- interfaces
 
 

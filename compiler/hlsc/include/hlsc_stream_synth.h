@@ -233,10 +233,12 @@ HLSC_INLINE void get_all(const bits<W>& acc, H& head, R&... rest) {
   template <class T, class = void>                                           \
   struct has_##name {                                                        \
     static constexpr int width = 0;                                          \
+    static constexpr int at = -1;                                            \
   };                                                                         \
   template <class T>                                                         \
   struct has_##name<T, void_t<decltype(T::name)>> {                          \
     static constexpr int width = width_of<__remove_cv(decltype(T::name))>(); \
+    static constexpr int at = __builtin_offsetof(T, name);                   \
   };
 HLSC_FIELD_(data)
 HLSC_FIELD_(keep)
@@ -247,9 +249,22 @@ HLSC_FIELD_(id)
 HLSC_FIELD_(dest)
 #undef HLSC_FIELD_
 
+// Whether a structure has data and a one-bit last, and nothing but side channels, in that order.
 template <class T>
 constexpr bool is_axis() {
-  if constexpr (kind_of<T>() == STRUCT) return has_data<T>::width && has_last<T>::width == 1;
+  if constexpr (kind_of<T>() == STRUCT) {
+    if (!has_data<T>::width || has_last<T>::width != 1) return false;
+    const int places[] = {has_data<T>::at, has_keep<T>::at, has_strb<T>::at, has_user<T>::at,
+                          has_last<T>::at, has_id<T>::at,   has_dest<T>::at};
+    int before = -1;
+    for (int at : places) {
+      if (at >= 0 && at <= before) return false;
+      if (at >= 0) before = at;
+    }
+    return width_of<T>() == has_data<T>::width + has_keep<T>::width + has_strb<T>::width +
+                                has_user<T>::width + has_last<T>::width + has_id<T>::width +
+                                has_dest<T>::width;
+  }
   return false;
 }
 
