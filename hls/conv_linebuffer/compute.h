@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// Windows times weights.
+#ifndef CONVLOOM_CONV_LINEBUFFER_COMPUTE_H_
+#define CONVLOOM_CONV_LINEBUFFER_COMPUTE_H_
+
+#include "axis.h"
+#include "config.h"
+#include "counters.h"
+#include "packed_multiply.h"
+
+namespace convloom {
+namespace linebuffer {
+
+inline ap_int<8> int8_of(ap_uint<64> word, int channel) {
+#pragma HLS INLINE
+  ap_int<8> value;
+  value = word.range(8 * channel + 7, 8 * channel);
+  return value;
+}
+
+/// The products of one window of one channel word with two filters, summed.
+template <class C>
+void dot_pair(ap_uint<C::FILTER_BITS> window, ap_uint<C::FILTER_BITS> even_weights,
+              ap_uint<C::FILTER_BITS> odd_weights, ap_int<C::DOT_BITS>& even_sum,
+              ap_int<C::DOT_BITS>& odd_sum) {
+#pragma HLS INLINE
+  even_sum = 0;
+  odd_sum = 0;
+multiply_taps:
+  for (int t = 0; t < C::FILTER_BEATS; ++t) {
+#pragma HLS UNROLL
+    const ap_uint<64> pixels = window.range(64 * t + 63, 64 * t);
+    const ap_uint<64> even_word = even_weights.range(64 * t + 63, 64 * t);
+    const ap_uint<64> odd_word = odd_weights.range(64 * t + 63, 64 * t);
+    for (int c = 0; c < kBeatBytes; ++c) {
+#pragma HLS UNROLL
+      ap_int<16> even, odd;
+      multiply_pair(pack_pair(int8_of(even_word, c), int8_of(odd_word, c)), int8_of(pixels, c),
+                    even, odd);
+      even_sum += even;
+      odd_sum += odd;
+    }
+  }
+}
+
+/// Weights in: parameters go on to the requantisation, the rest to the multipliers.  II = 1.
+template <class C>
+void read_weights(hls::stream<axis64>& in1, hls::stream<Shape>& shape,
+                  hls::stream<ap_uint<64>>& weights, hls::stream<ap_uint<64>>& params,
+                  hls::stream<bool>& tlast_ok) {
+  const Shape s = shape.read();
+  Counter<16> group, filter_group, param, word;
+  Counter<index_bits(C::FILTER_BEATS)> tap;
+  Counter<index_bits(C::CO)> filter;
+  bool load_params = true;
+  bool ok = true;
+
+stream_weights:
+  for (bool done = !s.run; !done;) {
+#pragma HLS PIPELINE II = 1
+    const bool final_group = filter_group.n == s.last_filter_group;
+    const axis64 beat = in1.read();
+    bool end_of_transfer = false;
+    if (load_params) {
+      params.write(beat.data);
+      load_params = !param.tick(final_group ? s.final_last_param : s.full_last_param);
+    } else {
+      weights.write(beat.data);
+      if (tap.tick(C::FILTER_BEATS - 1)) {
+        if (filter.tick(C::CO - 1)) {
+          end_of_transfer = word.tick(final_group ? s.final_last_weight : s.full_last_weight);
+        }
+      }
+    }
+    if (end_of_transfer) {
+      load_params = true;
+      if (filter_group.tick(s.last_filter_group)) done = group.tick(s.last_group);
+    }
+    if (bool(beat.last) != end_of_transfer) ok = false;
+  }
+  tlast_ok.write(ok);
+}
+
+/// Columns and weights in, one sum per filter of a block out, for each output pixel and block.
+///
+/// Dense: for each block all channel words of the pixel.  Depthwise: for each channel word its
+/// blocks, each with that word only.  The weights lie in that order.  While the windows of a filter
+/// group are multiplied, the columns of the next window and the weights of the next filter group
+/// are loaded.  II = 1.
+template <class C>
+void convolve(hls::stream<Shape>& shape, hls::stream<typename C::Column>& columns_in,
+              hls::stream<ap_uint<64>>& weights_in, hls::stream<typename C::SumRow>& sums) {
+  const Shape s = shape.read();
+  ap_uint<C::FILTER_BITS> weights[C::CO][2 * C::WEIGHT_WORDS];
+#pragma HLS ARRAY_PARTITION variable = weights complete dim = 1
+  ap_uint<C::COLUMN_BITS> columns[C::COLUMNS][C::PIXEL_WORDS];
+#pragma HLS ARRAY_PARTITION variable = columns complete dim = 1
+  ap_int<32> sum[C::CO];
+#pragma HLS ARRAY_PARTITION variable = sum complete
+clear_sums:
+  for (int f = 0; f < C::CO; ++f) {
+#pragma HLS UNROLL
+    sum[f] = 0;
+  }
+
+  // Weights that are loaded, and their filter group.
+  Counter<16> group, filter_group;
+  Counter<index_bits(C::FILTER_BEATS)> tap;
+  Counter<index_bits(C::CO)> filter;
+  Counter<16> weight;
+  ap_uint<C::FILTER_BITS> assembled = 0;
+  bool half = false;     // of the weight memory: the one that is loaded
+  bool loading = s.run;  // there is a filter group to load
+  bool loaded = !s.run;  // … and it is there
+  // Columns.
+  LineRing<C::COLUMNS, C::PIXEL_WORDS> ring;
+  bool fed = !s.run;  // the last column is in
+  // The window that is multiplied.
+  bool multiplied = true;  // the filter group is through
+  ap_uint<8> last_block = 0;
+  Counter<16> image, out_row, out_column;
+  Counter<16> outer, inner;  // dense: block, word; depthwise: word, block of the word
+  LineIndex left = 0;        // column
+  ap_uint<index_bits(C::WEIGHT_WORDS)> at = 0;  // weights of this block and word
+
+convolve_windows:
+  for (bool done = !s.run; !done;) {
+#pragma HLS PIPELINE II = 1
+    const ap_uint<16> last_outer = s.depthwise ? s.last_word : ap_uint<16>(last_block);
+    const ap_uint<16> last_inner = s.depthwise ? ap_uint<16>(s.last_word_block) : s.last_word;
+    const ap_uint<index_bits(C::PIXEL_WORDS)> word = s.depthwise ? outer.n : inner.n;
+    const bool last_use = s.depthwise || outer.n == last_outer;
+    const bool multiply = !multiplied && ring.holds(left + (C::TAPS - 1), word);
+    const bool take = !fed && ring.room(left, last_use, word);
+
+    // Multiply.
+    if (multiply) {
+      const ap_uint<C::FILTER_BITS> window = read_taps<C::TAPS>(columns, left, word);
+      const bool first = s.depthwise || inner.n == 0;
+      typename C::SumRow out;
+      out.bits = 0;
+    multiply_filters:
+      for (int p = 0; p < C::PAIRS; ++p) {
+#pragma HLS UNROLL
+        const int address = (half ? 0 : C::WEIGHT_WORDS) + int(at);
+        ap_int<C::DOT_BITS> even, odd;
+        dot_pair<C>(window, weights[2 * p][address], weights[2 * p + 1][address], even, odd);
+        sum[2 * p] = (first ? ap_int<32>(0) : sum[2 * p]) + even;
+        sum[2 * p + 1] = (first ? ap_int<32>(0) : sum[2 * p + 1]) + odd;
+        out.set(2 * p, sum[2 * p]);
+        out.set(2 * p + 1, sum[2 * p + 1]);
+      }
+      if (s.depthwise || inner.n == last_inner) sums.write(out);
+
+      at = at + 1;
+      if (inner.tick(last_inner)) {
+        if (outer.tick(last_outer)) {
+          at = 0;
+          if (out_column.tick(s.last_out_column)) {
+            left = left + C::TAPS;
+            if (out_row.tick(s.last_out_row)) multiplied = image.tick(s.last_image);
+          } else {
+            left = left + s.stride_w;
+          }
+        }
+      }
+    }
+
+    // Load a column.
+    if (take) {
+      const typename C::Column column = columns_in.read();
+      fed = column.last;
+      ring.store(columns, column.bits, s.last_word);
+    }
+
+    // Load weights.
+    if (!loaded) {
+      const bool final_group = filter_group.n == s.last_filter_group;
+      assembled = append_beat<C::FILTER_BEATS>(assembled, weights_in.read());
+      if (tap.tick(C::FILTER_BEATS - 1)) {
+        const ap_uint<index_bits(C::WEIGHT_WORDS)> to = weight.n;
+      store_filter:
+        for (int f = 0; f < C::CO; ++f) {
+#pragma HLS UNROLL
+          if (filter.n == f) weights[f][(half ? C::WEIGHT_WORDS : 0) + int(to)] = assembled;
+        }
+        if (filter.tick(C::CO - 1)) {
+          loaded = weight.tick(final_group ? s.final_last_weight : s.full_last_weight);
+        }
+      }
+    }
+
+    // Change halves when both are through.
+    if (loaded && multiplied) {
+      done = !loading;
+      multiplied = !loading;
+      half = !half;
+      last_block = filter_group.n == s.last_filter_group ? s.final_last_block : s.full_last_block;
+      if (loading) {
+        if (filter_group.tick(s.last_filter_group)) loading = !group.tick(s.last_group);
+      }
+      loaded = !loading;
+    }
+  }
+}
+
+}  // namespace linebuffer
+}  // namespace convloom
+
+#endif  // CONVLOOM_CONV_LINEBUFFER_COMPUTE_H_

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requantisation and packing to output beats.
+#ifndef CONVLOOM_CONV_LINEBUFFER_WRITE_H_
+#define CONVLOOM_CONV_LINEBUFFER_WRITE_H_
+
+#include "config.h"
+#include "counters.h"
+#include "requantize.h"
+#include "results.h"
+
+namespace convloom {
+namespace linebuffer {
+
+/// Bias and requantisation of LANES filters per cycle, packed to beats.
+///
+/// The parameters of a filter group are read before its first sum.  A pixel ends with the last
+/// filter that is there; its last beat is filled up with 0.  II = 1.
+template <class C>
+void scale_sums(hls::stream<Shape>& shape, hls::stream<typename C::SumRow>& sums,
+                hls::stream<ap_uint<64>>& params, hls::stream<OutBeat>& beats) {
+  const int PARAM_WORDS = C::GROUP_FILTERS / C::LANES;
+  const int SLOTS = kBeatBytes / C::LANES;
+  const Shape s = shape.read();
+  ap_uint<54> param[C::LANES][PARAM_WORDS];
+#pragma HLS ARRAY_PARTITION variable = param complete dim = 1
+  typename C::SumRow current;
+  current.bits = 0;
+  ap_uint<64> packed = 0;
+
+  Counter<16> group, filter_group, image, out_row, out_column;
+  Counter<16> load;
+  Counter<8> pair;                  // of the block
+  Counter<index_bits(SLOTS)> slot;  // of the beat
+  ap_uint<index_bits(PARAM_WORDS)> at = 0;
+  ap_uint<16> done_filters = 0;  // of the pixel
+  bool load_params = true;
+
+scale_sums:
+  for (bool done = !s.run; !done;) {
+#pragma HLS PIPELINE II = 1
+    const bool final_group = filter_group.n == s.last_filter_group;
+    if (load_params) {
+      const ap_uint<64> beat = params.read();
+      const ap_uint<index_bits(PARAM_WORDS)> to = load.n / C::LANES;
+    store_param:
+      for (int j = 0; j < C::LANES; ++j) {
+#pragma HLS UNROLL
+        if (load.n % C::LANES == j) param[j][to] = beat.range(53, 0);
+      }
+      load_params = !load.tick(final_group ? s.final_last_param : s.full_last_param);
+    } else {
+      if (pair.n == 0) current = sums.read();
+      const ap_uint<16> filters = final_group ? s.final_filters : s.full_filters;
+      ap_uint<64> totals = 0;
+      ap_uint<8 * C::LANES> bytes = 0;
+    scale_lanes:
+      for (int j = 0; j < C::LANES; ++j) {
+#pragma HLS UNROLL
+        const FilterParams p = FilterParams::from_beat(param[j][at]);
+        const ap_int<32> total = current.get(j) + p.bias;
+        const ap_int<8> scaled =
+            requantize(total, p.multiplier, p.shift, s.y_zero_point, s.clamp_low, s.clamp_high);
+        if (done_filters + j < filters) {
+          totals.range(32 * j + 31, 32 * j) = total;
+          bytes.range(8 * j + 7, 8 * j) = scaled;
+        }
+      }
+      current.bits = current.bits >> (32 * C::LANES);
+    pack_bytes:
+      for (int j = 0; j < SLOTS; ++j) {
+#pragma HLS UNROLL
+        const int low = 8 * C::LANES * j;
+        if (slot.n == j) packed.range(low + 8 * C::LANES - 1, low) = bytes;
+      }
+
+      const bool end_of_pixel = done_filters + C::LANES >= filters;
+      const bool end_of_beat = end_of_pixel || slot.n == SLOTS - 1;
+      bool end_of_group = false;
+      if (end_of_pixel && out_column.n == s.last_out_column && out_row.n == s.last_out_row) {
+        end_of_group = image.n == s.last_image;
+      }
+      OutBeat out;
+      out.data = s.int8_output ? packed : totals;
+      out.last = end_of_group && final_group && group.n == s.last_group;
+      if (!s.int8_output || end_of_beat) beats.write(out);
+
+      if (end_of_beat) {
+        packed = 0;
+        slot.n = 0;
+      } else {
+        slot.n = slot.n + 1;
+      }
+      if (end_of_pixel) {
+        pair.n = 0;
+        at = 0;
+        done_filters = 0;
+        if (out_column.tick(s.last_out_column)) {
+          if (out_row.tick(s.last_out_row)) image.tick(s.last_image);
+        }
+      } else {
+        pair.tick(s.last_pair);
+        at = at + 1;
+        done_filters = done_filters + C::LANES;
+      }
+      if (end_of_group) {
+        load_params = true;
+        if (filter_group.tick(s.last_filter_group)) done = group.tick(s.last_group);
+      }
+    }
+  }
+}
+
+}  // namespace linebuffer
+}  // namespace convloom
+
+#endif  // CONVLOOM_CONV_LINEBUFFER_WRITE_H_
