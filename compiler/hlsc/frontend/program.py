@@ -7,15 +7,17 @@ LLVM function; integers have their C++ widths; constant-index arrays have become
 
 Conventions of the text:
 
-- A stream is a `ptr` parameter of the process function (an array of streams: constant GEPs on it).
+- A stream is a `ptr` parameter of the process function; of an array of streams each element is one.
   `call iN @hlsc.read.iN(ptr S)`, `call void @hlsc.write.iN(ptr S, iN V)` and
   `call i1 @hlsc.empty(ptr S)` are the only operations on it.  N is the packed width of the element:
   members lowest first, no padding.
 - A scalar is an `iN` parameter; a scalar output a `ptr` parameter that is only stored to.
-- A loop's latch branch carries `!llvm.loop` metadata with `!{!"hlsc.loop", i32 L}`, where L is the key
-  in `Program.loops`.  A loop without it was written without pragmas and label.
+- A loop has one latch, whose branch carries `!llvm.loop` metadata with `!{!"hlsc.loop", i32 L}`, where L is the key
+  in `Program.loops`; every loop has its facts, empty if it was written without pragmas and label.
 - Arrays that remain are allocas in the process function; constant tables are constant globals.
-- `!dbg` locations are kept (line tables only).
+- No LLVM intrinsics, no selected or loop-carried addresses, no shifts by a selected constant are left.
+  A value that the source does not define is `undef` or `poison`.
+- `!dbg` locations are kept (line tables only); what the shim headers do has the user's line.
 """
 
 from __future__ import annotations
