@@ -13,7 +13,7 @@ struct tiny {
   static const int word_bytes = 8;
   static const int max_row_blocks = 4;
   static const int max_filter_blocks = 2;
-  static const int max_chunk_words = 8;
+  static const int max_chunk_words = 12;
   static const int image_words = 128;
   static const int table_beats = 32;
   static const int lanes = 2;

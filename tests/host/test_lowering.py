@@ -10,7 +10,7 @@ from convloom.errors import ConvloomError, LayerError, UnsupportedError
 from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer
 from convloom.lowering import lower, lowerings_for
-from convloom.lowering.im2col import patch_matrix
+from convloom.lowering.operands import OPERANDS, patch_matrix, pieces
 from convloom.lowering.vectors import vector_text, write_vectors
 from convloom.random_layers import random_layers
 from convloom.reference import ALGORITHMS
@@ -64,13 +64,58 @@ def walk(job):
     return out
 
 
+@pytest.mark.parametrize("lowering", OPERANDS)
 @pytest.mark.parametrize("config", SPEC.configs)
-def test_beats_mean_what_the_document_says(config, seed):
+def test_beats_mean_what_the_document_says(config, lowering, seed):
     for layer, x, w, bias in random_layers(6, seed, max_macs=20_000):
-        job = lower(layer, x, w, bias, kernel=SPEC, config=config)
+        if lowering not in lowerings_for(layer, SPEC, config):
+            continue
+        job = lower(layer, x, w, bias, kernel=SPEC, config=config, lowering=lowering)
         sums = walk(job).reshape(layer.y_shape).astype(np.int32)
         expected = ALGORITHMS["im2col"](layer, x, w, bias).y
         np.testing.assert_array_equal(layer.finish(sums), expected, err_msg=layer.name)
+
+
+def distinct_pieces(layer, lowering, tile_rows):
+    """(pieces stored over all tiles, most in one tile), counted pixel by pixel from the definitions."""
+    counts = []
+    rows = [(n, p, q) for n in range(layer.n) for p in range(layer.oh) for q in range(layer.ow)]
+    for at in range(0, len(rows), tile_rows):
+        seen = set()
+        for n, p, q in rows[at : at + tile_rows]:
+            for r in range(layer.r):
+                ih = p * layer.stride[0] + r * layer.dilation[0] - layer.pads[0]
+                inside = 0 <= ih < layer.h
+                if lowering == "mec":
+                    seen.add((n, ih, q) if inside else None)
+                    continue
+                for s in range(layer.s):
+                    iw = q * layer.stride[1] + s * layer.dilation[1] - layer.pads[1]
+                    seen.add((n, ih, iw) if inside and 0 <= iw < layer.w else None)
+        counts.append(len(seen))
+    return counts
+
+
+@pytest.mark.parametrize("lowering", ["mec", "indirect"])
+def test_each_piece_of_a_tile_is_streamed_once(lowering, seed):
+    """Bytes of in0 equal the formula: tiles · (table + chunks · most distinct pieces · words)."""
+    found = 0
+    for layer, x, w, bias in random_layers(30, seed, exclude=("groups", "depthwise")):
+        if lowering not in lowerings_for(layer, SPEC, "z2"):
+            continue
+        found += 1
+        job = lower(layer, x, w, bias, kernel=SPEC, config="z2", lowering=lowering)
+        r, sizes = job.registers, SPEC.config("z2")
+        segments, length = pieces(layer, lowering)
+        tile_rows = r["row_blocks"] * sizes["rows"]
+        stored = max(distinct_pieces(layer, lowering, tile_rows))
+        assert r["segments"] == segments
+        assert r["image_words"] == stored * r["segment_words"]
+        assert r["chunks"] * r["segment_words"] * sizes["word_bytes"] >= length
+        table = -(-tile_rows * segments // 4) * 8
+        image = r["chunks"] * r["image_words"] * sizes["word_bytes"]
+        assert job.buffer_bytes == r["row_tiles"] * (table + image)
+    assert found > 10
 
 
 @pytest.mark.parametrize("config", SPEC.configs)
@@ -116,7 +161,7 @@ def test_bytes_count_repeated_transfers_but_buffers_only_once():
 def test_pointwise_patches_are_a_view():
     layer = ConvLayer(2, 5, 4, 16, 3, 1, 1)
     x = np.arange(np.prod(layer.x_shape)).astype(np.int8).reshape(layer.x_shape)
-    assert np.shares_memory(patch_matrix(layer, x, 0), x)
+    assert np.shares_memory(patch_matrix(layer, x), x)
 
 
 def test_vectors_are_text_with_every_beat(tmp_path):
@@ -135,8 +180,10 @@ def test_vectors_are_text_with_every_beat(tmp_path):
 def test_refusals_name_what_is_wrong():
     layer = ConvLayer(1, 4, 4, 2, 3, 3, 3)
     x, w = np.zeros(layer.x_shape, np.int8), np.zeros(layer.w_shape, np.int8)
-    with pytest.raises(ConvloomError, match=r"lowering .* must be one of im2col, not 'mec'"):
-        lower(layer, x, w, kernel=SPEC, lowering="mec")
+    with pytest.raises(
+        ConvloomError, match=r"lowering .* must be one of im2col, mec, indirect, not 'fft'"
+    ):
+        lower(layer, x, w, kernel=SPEC, lowering="fft")
     with pytest.raises(ConvloomError, match="config must be one of tiny, z2, not 'huge'"):
         lower(layer, x, w, kernel=SPEC, config="huge")
     with pytest.raises(LayerError):
@@ -145,6 +192,17 @@ def test_refusals_name_what_is_wrong():
     assert lowerings_for(wide, SPEC) == ()
     with pytest.raises(UnsupportedError, match=r"K / groups must be at most 65535 .* not 70000"):
         lower(wide, np.zeros((1, 1, 1, 1), np.int8), np.zeros(wide.w_shape, np.int8), kernel=SPEC)
+
+
+def test_a_lowering_that_does_not_fit_names_the_next_one():
+    layer = ConvLayer(1, 9, 9, 2, 3, 7, 7)
+    x, w = np.zeros(layer.x_shape, np.int8), np.zeros(layer.w_shape, np.int8)
+    assert lowerings_for(layer, SPEC, "tiny") == ("im2col", "mec")
+    with pytest.raises(UnsupportedError, match=r"R·S must be at most 12 .* not 49; use mec or im2col"):
+        lower(layer, x, w, kernel=SPEC, config="tiny", lowering="indirect")
+    tall = ConvLayer(1, 40, 1, 1, 1, 40, 1)
+    with pytest.raises(UnsupportedError, match=r"R must be at most 12 .* not 40; use im2col"):
+        lower(tall, np.zeros(tall.x_shape), np.zeros(tall.w_shape), kernel=SPEC, lowering="mec")
 
 
 def test_output_of_wrong_length_is_refused():

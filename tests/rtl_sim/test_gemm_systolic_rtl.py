@@ -132,7 +132,7 @@ def several_tiles() -> tuple:
         ("row_tiles", 1 << 31, "bad_rows"),
         ("filters", 999, "bad_filters"),
         ("groups", 0, "bad_groups"),
-        ("segment_words", 9, "bad_reduction"),
+        ("segment_words", 13, "bad_reduction"),
         ("image_words", 129, "bad_image"),
         ("clamp_low", -129, "bad_output"),
     ],

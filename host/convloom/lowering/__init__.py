@@ -7,20 +7,23 @@ The same jobs feed C-simulation, RTL simulation and the board.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from numpy.typing import NDArray
 
 from convloom.errors import ConvloomError, UnsupportedError
 from convloom.kernels import KernelSpec
 from convloom.layer import ConvLayer
-from convloom.lowering.im2col import im2col_job
+from convloom.lowering.gemm import gemm_job, gemm_refusal
 from convloom.lowering.job import Job, Place
+from convloom.lowering.linebuffer import linebuffer_refusal, pack_job, stream_job
 from convloom.lowering.winograd import winograd_job, winograd_refusal
 
 __all__ = ["Job", "Place", "lower", "lowerings_for", "refusals_for"]
 
 _LOWERINGS: dict[str, dict[str, Callable[..., Job]]] = {
-    "gemm_systolic": {"im2col": im2col_job},
+    "gemm_systolic": {name: partial(gemm_job, name) for name in ("im2col", "mec", "indirect")},
+    "conv_linebuffer": {"stream": stream_job, "pack": pack_job},
     "conv_winograd": {"pixels": winograd_job},
 }
 """Kernel → lowering → function; the first lowering of a kernel is its default."""
@@ -31,19 +34,12 @@ def _refusal(layer: ConvLayer, spec: KernelSpec, lowering: str, config: str | No
 
     Without a configuration the limits of the largest one hold.
     """
+    if spec.name == "conv_linebuffer":
+        return linebuffer_refusal(layer, spec, lowering, config)
     if spec.name == "conv_winograd":
         return winograd_refusal(layer, spec, config)
     if spec.name == "gemm_systolic":
-        limits = {
-            "groups": (layer.groups, 65535),
-            "K / groups": (layer.k // layer.groups, 65535),
-            "N·OH·OW": (layer.n * layer.oh * layer.ow, (1 << 24) - 1),
-        }
-        for attribute, (value, limit) in limits.items():
-            if value > limit:
-                return (
-                    f"{attribute} must be at most {limit} for {spec.name}, not {value}; split the layer"
-                )
+        return gemm_refusal(layer, spec, lowering, config)
     return None
 
 
@@ -78,6 +74,7 @@ def lower(
     Raises LayerError for tensors that do not fit the layer, UnsupportedError for what the kernel or
     the lowering can not do.
     """
+    kernel.config(config)  # an unknown one is refused first
     known = _LOWERINGS.get(kernel.name, {})
     if lowering is None:
         lowering = next(iter(known))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiles, registers and beats of `gemm_systolic`, for every lowering that uses it.
 
-A lowering gives, per group, activation images with an indirection table, and the reduction's order
-(segments of whole words); this module cuts the product into tiles, packs the weights in the same
+A lowering (`operands`) gives the pieces of which each row consists; this module cuts the product into
+tiles, stores each piece of a tile once and points to it from the table, packs the weights in the same
 order and takes the results apart.  Beat orders: docs/streams.md.
 """
 
@@ -10,17 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convloom.errors import UnsupportedError
+from convloom.kernels import KernelSpec
 from convloom.layer import ConvLayer
-from convloom.lowering.job import Place
+from convloom.lowering.job import Job, Place
+from convloom.lowering.operands import OPERANDS, Operand, pieces
+from convloom.lowering.params import filter_params
 
 __all__ = [
     "GemmTiling",
     "Tile",
     "activation_beats",
+    "gemm_job",
+    "gemm_refusal",
     "locate_beat",
     "output_beats",
     "pack_output",
@@ -128,55 +135,76 @@ class GemmTiling:
 
 
 def tile_product(
-    sizes: dict[str, int], rows: int, filters: int, groups: int, segments: int, segment_words: int
+    spec: KernelSpec, config: str, layer: ConvLayer, lowering: str, keys: NDArray[np.int64]
 ) -> GemmTiling:
-    """Balanced tiles for a dense product whose rows have segments · segment_words words.
+    """Balanced tiles: the most rows whose table and pieces fit, then the longest chunk that fits too.
 
-    Rows come first: a row tile as large as the array's memories allow, so that weights are streamed
-    seldom; then the longest chunk that still fits the activation image.
+    Many rows come first because weights are streamed once per row tile.  `keys` are those of one group
+    (all groups have the same).  Raises UnsupportedError if not even one block of rows fits.
     """
-    row_tiles, row_blocks, row_blocks_last = _cut(rows, sizes["rows"], sizes["max_row_blocks"])
+    sizes = spec.config(config)
+    segments, length = pieces(layer, lowering)
+    filters = layer.k // layer.groups
     filter_tiles, filter_blocks, filter_blocks_last = _cut(
         filters, sizes["cols"], sizes["max_filter_blocks"]
     )
-    words = segments * segment_words
-    tile_rows = row_blocks * sizes["rows"]
-    longest = min(sizes["max_chunk_words"], sizes["image_words"] // tile_rows)
-    shortest = _divide_up(2 * sizes["rows"] - 1, sizes["word_bytes"])
-    chunks = _divide_up(words, longest)
-    chunk_words = max(_divide_up(words, chunks), shortest)
-    return GemmTiling(
-        sizes,
-        rows,
-        filters,
-        groups,
-        row_tiles,
-        row_blocks,
-        row_blocks_last,
-        filter_tiles,
-        filter_blocks,
-        filter_blocks_last,
-        chunks=_divide_up(words, chunk_words),
-        segments=1,
-        segment_words=chunk_words,
-        image_words=tile_rows * chunk_words,
+    words = _divide_up(length, sizes["word_bytes"])
+    shortest = _divide_up(2 * sizes["rows"] - 1, sizes["word_bytes"] * segments)
+    for most in range(sizes["max_row_blocks"], 0, -1):
+        row_tiles, row_blocks, row_blocks_last = _cut(len(keys), sizes["rows"], most)
+        tile_rows = row_blocks * sizes["rows"]
+        if tile_rows * segments > 4 * sizes["table_beats"]:
+            continue
+        stored = max(len(np.unique(t)) for t in _tiles_of(keys, tile_rows))
+        longest = min(sizes["max_chunk_words"] // segments, sizes["image_words"] // stored)
+        if longest < shortest:
+            continue
+        chunk_words = max(_divide_up(words, _divide_up(words, longest)), shortest)
+        return GemmTiling(
+            sizes,
+            len(keys),
+            filters,
+            layer.groups,
+            row_tiles,
+            row_blocks,
+            row_blocks_last,
+            filter_tiles,
+            filter_blocks,
+            filter_blocks_last,
+            chunks=_divide_up(words, chunk_words),
+            segments=segments,
+            segment_words=chunk_words,
+            image_words=stored * chunk_words,
+        )
+    raise UnsupportedError(
+        f"{layer.name}: the pieces of {sizes['rows']} output pixels must fit the activation memory of "
+        f"{spec.name} ({config}: {sizes['image_words']} words) under lowering {lowering}, and do not; "
+        f"im2col does this layer"
     )
 
 
-def activation_beats(tiling: GemmTiling, patches: NDArray[np.int8]) -> NDArray[np.uint64]:
-    """in0 of one group: per row tile the table and one image per chunk.
+def _tiles_of(keys: NDArray[np.int64], tile_rows: int) -> list[NDArray[np.int64]]:
+    return [keys[at : at + tile_rows] for at in range(0, len(keys), tile_rows)]
 
-    `patches`: (rows, reduction) int8, the dense im2col matrix.
-    """
-    rows, reduction = patches.shape
-    padded = np.zeros((tiling.row_tiles * tiling.tile_rows, tiling.chunks * tiling.depth), np.int8)
-    padded[:rows, :reduction] = patches
-    images = padded.reshape(tiling.row_tiles, tiling.tile_rows, tiling.chunks, tiling.depth)
-    images = images.transpose(0, 2, 1, 3).reshape(tiling.row_tiles, -1)
-    table = np.zeros(4 * tiling.table_beats, "<u2")
-    table[: tiling.tile_rows] = np.arange(tiling.tile_rows) * tiling.segment_words
-    tables = np.broadcast_to(table.view(np.int8), (tiling.row_tiles, 2 * table.size))
-    return np.concatenate([tables, images], axis=1).reshape(-1).view("<u8")
+
+def activation_beats(tiling: GemmTiling, operand: Operand) -> NDArray[np.uint64]:
+    """in0 of one group: per row tile the table and one image per chunk."""
+    piece = tiling.segment_words * tiling.sizes["word_bytes"]
+    array_rows = tiling.sizes["rows"]
+    parts: list[NDArray[np.uint8]] = []
+    for keys in _tiles_of(operand.keys, tiling.tile_rows):
+        # Rows past the last point anywhere: their results are dropped.
+        full = np.full((tiling.tile_rows, tiling.segments), keys.flat[0])
+        full[: len(keys)] = keys
+        stored, index = np.unique(full, return_inverse=True)
+        pointers = (index * tiling.segment_words).reshape(-1, array_rows, tiling.segments)
+        table = np.zeros(4 * tiling.table_beats, "<u2")
+        table[: full.size] = pointers.transpose(0, 2, 1).reshape(-1)
+        image = np.zeros((tiling.image_words // tiling.segment_words, tiling.chunks * piece), np.int8)
+        image[: len(stored), : operand.length] = operand.fetch(stored)
+        by_chunk = image.reshape(len(image), tiling.chunks, piece).transpose(1, 0, 2)
+        parts += [table.view(np.uint8), np.ascontiguousarray(by_chunk).view(np.uint8).reshape(-1)]
+    return np.concatenate(parts).view("<u8")
 
 
 def weight_beats(
@@ -184,13 +212,16 @@ def weight_beats(
 ) -> list[NDArray[np.uint64]]:
     """in1 of one group, a transfer per filter tile: parameters, then weights by chunk and block.
 
-    `weights`: (filters, reduction) int8 in the order of the activations; `params`: (filters,) beats.
+    `weights`: (filters, segments, length) int8 in the order of the pieces; `params`: (filters,) beats.
     """
     cols = tiling.sizes["cols"]
-    filters, reduction = weights.shape
+    filters, segments, length = weights.shape
     blocks = (tiling.filter_tiles - 1) * tiling.filter_blocks + tiling.filter_blocks_last
-    padded = np.zeros((blocks * cols, tiling.chunks * tiling.depth), np.int8)
-    padded[:filters, :reduction] = weights
+    piece = tiling.segment_words * tiling.sizes["word_bytes"]
+    padded = np.zeros((blocks * cols, segments, tiling.chunks * piece), np.int8)
+    padded[:filters, :, :length] = weights
+    # (filter, segment, chunk, byte) → (filter, chunk, segment, byte)
+    padded = padded.reshape(blocks * cols, segments, tiling.chunks, piece).transpose(0, 2, 1, 3)
     beats = np.zeros(blocks * cols, "<u8")
     beats[:filters] = params
     # (block, column, chunk, depth) → (block, chunk, depth, column)
@@ -253,3 +284,67 @@ def locate_beat(tiling: GemmTiling, int8_output: bool, index: int) -> Place:
             return Place(t.group, t.first_row + row, first, t.row_tile, t.filter_tile)
         at += t.rows * width
     raise IndexError(f"output beat must be below {at}, not {index}")
+
+
+_LIMITS = {"groups": 65535, "K / groups": 65535, "N·OH·OW": (1 << 24) - 1}
+
+
+def gemm_refusal(layer: ConvLayer, spec: KernelSpec, lowering: str, config: str | None) -> str | None:
+    """Why the kernel can not do this layer with this lowering; None if it can, as far as sizes tell."""
+    values = {
+        "groups": layer.groups,
+        "K / groups": layer.k // layer.groups,
+        "N·OH·OW": layer.n * layer.oh * layer.ow,
+    }
+    for attribute, value in values.items():
+        if value > _LIMITS[attribute]:
+            limit = _LIMITS[attribute]
+            return f"{attribute} must be at most {limit} for {spec.name}, not {value}; split the layer"
+    segments, _ = pieces(layer, lowering)
+    most = max(c["max_chunk_words"] for n, c in spec.configs.items() if config in (None, n))
+    if segments > most:
+        what = {"mec": "R", "indirect": "R·S"}[lowering]
+        other = "mec or im2col" if lowering == "indirect" and layer.r <= most else "im2col"
+        return f"{what} must be at most {most} for lowering {lowering}, not {segments}; use {other}"
+    return None
+
+
+def gemm_job(
+    lowering: str,
+    spec: KernelSpec,
+    config: str,
+    layer: ConvLayer,
+    x: NDArray[np.int8],
+    w: NDArray[np.int8],
+    bias: NDArray[np.int32],
+) -> Job:
+    """The whole layer under one lowering; tensors as `ConvLayer.check_tensors` returns them."""
+    segments, length = pieces(layer, lowering)
+    channels, filters = layer.c // layer.groups, layer.k // layer.groups
+    params = filter_params(layer, w, bias)
+    tiling: GemmTiling | None = None
+    in0: list[NDArray[np.uint64]] = []
+    in1: list[NDArray[np.uint64]] = []
+    for group in range(layer.groups):
+        operand = OPERANDS[lowering](layer, x[..., group * channels : (group + 1) * channels])
+        if tiling is None:
+            tiling = tile_product(spec, config, layer, lowering, operand.keys)
+        own = slice(group * filters, (group + 1) * filters)
+        in0 += [activation_beats(tiling, operand)] * tiling.filter_tiles
+        weights = w[own].reshape(filters, segments, length)
+        for tile in weight_beats(tiling, weights, params[own]):
+            in1 += [tile] * tiling.row_tiles
+    assert tiling is not None
+    int8_output = layer.requant is not None
+    return Job(
+        spec,
+        config,
+        lowering,
+        layer,
+        registers=tiling.registers(layer),
+        streams={"in0": in0, "in1": in1},
+        out_beats=output_beats(tiling, int8_output),
+        unpack=partial(unpack_output, tiling, layer),
+        pack=partial(pack_output, tiling, layer),
+        locate=partial(locate_beat, tiling, int8_output),
+    )

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from convloom.errors import UnsupportedError
 from convloom.kernels import KernelSpec
 from convloom.layer import ConvLayer
-from convloom.lowering.params import filter_params
 from convloom.lowering.job import Job, Place
+from convloom.lowering.params import filter_params
 
 __all__ = ["LinePlan", "linebuffer_refusal", "pack_job", "plan_pack", "plan_stream", "stream_job"]
 

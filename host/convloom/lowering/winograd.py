@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from convloom.errors import ConvloomError, UnsupportedError
 from convloom.kernels import KernelSpec
 from convloom.layer import ConvLayer
-from convloom.lowering.im2col import filter_params
 from convloom.lowering.job import Job, Place
+from convloom.lowering.params import filter_params
 
 __all__ = [
     "ORDERS",
