@@ -15,7 +15,7 @@ Conventions of the text:
 - A loop has one latch, whose branch carries `!llvm.loop` metadata with `!{!"hlsc.loop", i32 L}`, where L is the key
   in `Program.loops`; every loop has its facts, empty if it was written without pragmas and label.
 - Arrays that remain are allocas in the process function; constant tables are constant globals.
-- No LLVM intrinsics, no selected or loop-carried addresses, no shifts by a selected constant are left.
+- No LLVM intrinsics, selected or loop-carried addresses, or shifts by a selected constant are left.
   A value that the source does not define is `undef` or `poison`.
 - `!dbg` locations are kept (line tables only); what the shim headers do has the user's line.
 """
