@@ -242,7 +242,7 @@ class RegionRanges:
                     continue
                 new = self._evaluate(n, variables, memories)
                 old = self.range.get(n.id)
-                if old is not None:
+                if old is not None and new != old:
                     new = old.join(new)  # ranges only grow, so that this ends
                 if new != old:
                     self.range[n.id] = new
