@@ -337,6 +337,40 @@ def nested(top: str = "nested") -> Case:
     return Case(d, stimuli, ii={"loop": 1})
 
 
+def counters(top: str = "counters") -> Case:
+    """Three nested counters in one loop, limits given at run time, one of them a choice; run twice."""
+    first, again, end = R("head"), R("nest", ii=1), R("again")
+    first.live(left=first.const(1, 1))
+    first.go("nest")
+    r = again
+    k_last, j_last, i_last = (r.arg(n, 4) for n in ("kl", "jl", "il"))
+    i, j, k = (r.phi(r.const(c, 4), n) for n, c in (("i", 0), ("j", 2), ("k", 0)))
+    k_wrap = k.op("eq", k_last)
+    last_j = r.select(i.op("eq", i_last), r.arg("jf", 4), j_last)
+    j_wrap = j.op("eq", last_j)
+    i_wrap = i.op("eq", i_last)
+    turn_j, turn_i = k_wrap, k_wrap & j_wrap
+    r.set_next(k, r.select(k_wrap, r.const(0, 4), k + 1))
+    r.set_next(j, r.select(turn_j, r.select(j_wrap, r.const(2, 4), j + 1), j))
+    r.set_next(i, r.select(turn_i, r.select(i_wrap, r.const(0, 4), i + 1), i))
+    r.exit = (turn_i & i_wrap).i
+    r.write("y", r.concat(i, j, k) ^ r.read("x", 12))
+    r.go("again")
+    end.live(left=end.const(0, 1))
+    end.go("nest", end.var("left", 1))
+    end.go(None)
+    args = {"kl": 4, "jl": 4, "il": 4, "jf": 4}
+    p = process("count", [first, again, end], args, left=1)
+    d = design(top, [p], {"x": 12}, {"y": 12}, args)
+
+    def stimuli(word: Callable[[int], int]) -> tuple[dict[str, list[int]], dict[str, int]]:
+        a = {"kl": word(2), "jl": 2 + word(2), "il": word(2), "jf": 2 + word(2)}
+        rows = a["il"] * (a["jl"] - 1) + a["jf"] - 1
+        return {"x": [word(12) for _ in range(2 * rows * (a["kl"] + 1))]}, a
+
+    return Case(d, stimuli, 3.5, {"nest": 1})
+
+
 def phases(top: str = "phases") -> Case:
     """Straight-line regions, a branch, a sequential loop and division: variables carry values."""
     head, big, small, tail = R("head"), R("big", pipelined=False), R("small"), R("tail")
@@ -491,6 +525,7 @@ def all_cases() -> list[Case]:
         histogram("hist4", "bram", 4, 4),
         histogram("histfree", "bram", 1, 1, free=True),
         nested(),
+        counters(),
         phases(),
         two_processes("pair2", 2),
         two_processes("pair1", 1),

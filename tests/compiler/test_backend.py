@@ -38,7 +38,7 @@ RTL = importlib.import_module("ir_rtl")
 
 PAUSES = ((0, 0), (0, 0), (50, 0), (0, 50), (30, 70), (80, 80), (0, 95), (95, 0))
 FAST = (("nested", 3.0), ("words", 2.6), ("linebuf", 3.0), ("hist2", 4.0), ("fir", 3.0))
-LATE = ("nested", "words", "linebuf", "pair2", "hist2")
+LATE = ("nested", "counters", "words", "linebuf", "pair2", "hist2")
 FUZZ = 1  # randomly scheduled variants of each design
 WAIVED = {
     "DECLFILENAME": "one file holds all modules of a design",

@@ -255,6 +255,18 @@ def test_accumulator_is_found_and_its_sum_stays_in_the_dsp():
     assert kept.op == "select" and by_id[kept.args[1]].value == 0  # (clear ? 0 : acc) + m
 
 
+def test_comparisons_of_counters_become_flags():
+    """Without them the nest of three counters does not fit a cycle of 3.5 ns."""
+    d = D.counters().design
+    p = d.processes[0]
+    plain = schedule(build(p, p.regions[1], Timing(3.5)))
+    found = next(x for _, x in problems(d, 3.5) if x.region.name == "nest")
+    assert plain.ii == 2 and schedule(found).ii == 1
+    names = [r.name for r in prepare(d).processes[0].regions]
+    assert names == ["head", "nest_setup", "nest", "again"]
+    assert sum(n.op == "phi" for n in found.region.nodes) > 3
+
+
 def test_names_are_those_of_the_source():
     assert [_source_name(x) for x in ("row.i.sroa.0.01", "12", "hlsc.fill.1", "acc", "")] == [
         "row", "", "", "acc", ""

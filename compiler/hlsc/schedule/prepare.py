@@ -5,6 +5,7 @@
   they consume).
 - Names lose the suffixes of LLVM's passes (`row.i.sroa.0.01` is `row`).
 - Logic that is wires in truth becomes wires (`tidy`).
+- Comparisons of counters become flags (`retime`).
 - Division and remainder by a variable become the rows of a restoring divider, one compare-and-subtract
   per quotient bit, which the scheduler then spreads over cycles like any other arithmetic.
 - `acc = clear ? m : acc + m` becomes `acc = (clear ? 0 : acc) + m`, the form that is exactly one
@@ -17,6 +18,7 @@ import re
 from dataclasses import replace
 
 from hlsc.ir import SIDE_EFFECTS, Design, Node, Process, Region
+from hlsc.schedule.retime import retime
 from hlsc.schedule.tidy import tidy
 
 __all__ = ["find_accumulators", "live_nodes", "prepare"]
@@ -27,7 +29,7 @@ def prepare(design: Design) -> Design:
     processes = []
     for p in design.processes:
         regions = tuple(_named(_prepare_region(r)) for r in p.regions)
-        processes.append(_drop_variables(replace(p, regions=regions)))
+        processes.append(_drop_variables(retime(replace(p, regions=regions))))
     return replace(design, processes=tuple(processes)).validate()
 
 
