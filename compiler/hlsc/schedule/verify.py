@@ -62,6 +62,7 @@ class _Check:
         self.cost = problem.costs
         self.live = problem.live
         self.budget = timing.budget
+        self.control_delay = timing.table.control
         self.logic = {
             m.name
             for m in process.memories
@@ -125,6 +126,16 @@ class _Check:
             if late:
                 end = f"{start + own:.2f} of {self.budget:.2f} ns"
                 yield f"{n} in cycle {self.t[n.id]} ends after {end}"
+
+        if self.overlap and self.region.exit is not None:
+            s = _strip(self.nodes, self.region.exit)
+            if s.op in ("const", "var", "arg", "phi"):
+                return
+            c, end = self.cost[s.id], 0.0
+            if self.t[s.id] + c.latency == self.exit_cycle:
+                end = (arrival[s.id] if c.latency == 0 else c.out_delay) + self.control_delay
+            if end > self.budget + 1e-6:
+                yield f"the exit in cycle {self.exit_cycle} comes after {end:.2f} ns"
 
     def control(self) -> Iterator[str]:
         t, nodes = self.t, self.nodes
