@@ -12,8 +12,8 @@ Conventions of the text:
   `call i1 @hlsc.empty(ptr S)` are the only operations on it.  N is the packed width of the element:
   members lowest first, no padding.
 - A scalar is an `iN` parameter; a scalar output a `ptr` parameter that is only stored to.
-- A loop has one latch, whose branch carries `!llvm.loop` metadata with `!{!"hlsc.loop", i32 L}`, where L is the key
-  in `Program.loops`; every loop has its facts, empty if it was written without pragmas and label.
+- A loop has one latch, whose branch carries `!llvm.loop` metadata with `!{!"hlsc.loop", i32 L}`, where
+  L is the key in `Program.loops`; a loop written without pragmas and label has empty facts there.
 - Arrays that remain are allocas in the process function; constant tables are constant globals.
 - No LLVM intrinsics, selected or loop-carried addresses, or shifts by a selected constant are left.
   A value that the source does not define is `undef` or `poison`.
