@@ -23,49 +23,48 @@
 
 namespace convloom {
 
-/// Lines are numbered through a whole run, modulo 2^18: only differences below 2^17 have a meaning.
-const int kLineBits = 18;
-typedef ap_uint<kLineBits> LineIndex;
-
-/// How many lines after `from` line `to` comes; negative if it comes before.
-inline ap_int<kLineBits> lines_between(LineIndex from, LineIndex to) {
-#pragma HLS INLINE
-  return ap_int<kLineBits>(to - from);
-}
-
 /// The loading end of a ring of LINES lines of up to DEPTH words: line n lives in bank n mod LINES.
 ///
 /// One word is stored and one word of every bank read per cycle.  Whoever reads decides which lines
 /// are kept; a word may be stored over the lowest kept line as soon as it has been read for the
-/// last time, so TAPS + STRIDE − 1 lines suffice to load behind the reading without a gap.
+/// last time, so TAPS + stride − 1 lines suffice to load behind the reading without a gap.
 /// Call room and holds before store: a stored word is there from the next iteration on.
-/// \tparam LINES banks, a power of two above the number of lines read at once, or equal to it.
-template <int LINES, int DEPTH>
+/// \tparam LINES banks, a power of two, at least the number of lines read at once.
+/// \tparam BITS of a line's number: lines are counted modulo 2^BITS, and differences must stay
+/// below half of that.
+template <int LINES, int DEPTH, int BITS>
 struct LineRing {
   static_assert(is_power_of_two(LINES), "the bank of a line is its lowest bits");
-  typedef ap_uint<index_bits(DEPTH)> WordIndex;
+  typedef ap_uint<BITS> Line;
+  typedef ap_uint<index_bits(DEPTH)> Word;
 
-  LineIndex line;                 // that is loaded …
+  Line line;                      // that is loaded …
   Counter<index_bits(DEPTH)> at;  // … and its word
 
   LineRing() : line(0) {}
 
+  /// How many lines the loading is ahead of line `of`; negative if it is behind.
+  ap_int<BITS> lead(Line of) const {
+#pragma HLS INLINE
+    return ap_int<BITS>(line - of);
+  }
+
   /// Whether the next word may be stored.  keep: lowest line still needed; if `releasing`, its
   /// words below `read` are not needed any more.
-  bool room(LineIndex keep, bool releasing, WordIndex read) const {
-    const ap_int<kLineBits> lead = lines_between(keep, line);
-    return lead < LINES || (lead == LINES && releasing && at.n < read);
+  bool room(Line keep, bool releasing, Word read) const {
+#pragma HLS INLINE
+    return lead(keep) < LINES || (lead(keep) == LINES && releasing && at.n < read);
   }
 
   /// Whether a word has been stored.
-  bool holds(LineIndex wanted, WordIndex word) const {
-    const ap_int<kLineBits> lead = lines_between(wanted, line);
-    return lead > 0 || (lead == 0 && word < at.n);
+  bool holds(Line wanted, Word word) const {
+#pragma HLS INLINE
+    return lead(wanted) > 0 || (lead(wanted) == 0 && word < at.n);
   }
 
   /// Stores the next word; true when it was the last of its line.
   template <int W>
-  bool store(ap_uint<W> (&memory)[LINES][DEPTH], ap_uint<W> word, WordIndex last_word) {
+  bool store(ap_uint<W> (&memory)[LINES][DEPTH], ap_uint<W> word, Word last_word) {
 #pragma HLS INLINE
     const ap_uint<index_bits(LINES)> bank = line;
   store_bank:
@@ -80,8 +79,8 @@ struct LineRing {
 };
 
 /// Word `at` of the TAPS lines from `first` on, the first in the lowest bits.
-template <int TAPS, int W, int LINES, int DEPTH>
-ap_uint<TAPS * W> read_taps(const ap_uint<W> (&memory)[LINES][DEPTH], LineIndex first,
+template <int TAPS, int W, int LINES, int DEPTH, int BITS>
+ap_uint<TAPS * W> read_taps(const ap_uint<W> (&memory)[LINES][DEPTH], ap_uint<BITS> first,
                             ap_uint<index_bits(DEPTH)> at) {
 #pragma HLS INLINE
   ap_uint<W> banks[LINES];
@@ -132,44 +131,54 @@ struct MapShape {
   ap_int<8> zero_point;  // what lies outside the map
 };
 
-/// The rows of the map that the present row of windows sees, by line number.
+/// Lines of maps are numbered through a whole run, modulo 2^18: maps have up to 2^16 rows.
+const int kMapLineBits = 18;
+typedef ap_uint<kMapLineBits> MapLine;
+typedef ap_int<kMapLineBits> MapOffset;
+
+/// The lines that a row of windows sees.
 template <int TAPS>
 struct RowWindow {
-  ap_int<kLineBits> row;  // map row of the top tap: negative in the pad above the map
-  LineIndex image;        // line of map row 0
-  LineIndex first;        // line of the top tap, which may be in the pad
-  LineIndex keep;         // lowest line needed now or later
-  LineIndex need;         // highest line needed now
-  bool inside;            // at least one tap is in the map
-  bool releasing;         // `keep` is not needed by the next row of windows
-  ap_uint<TAPS> real;     // taps inside the map
+  MapLine first;       // line of the top tap, which may be in the padding
+  MapLine keep;        // lowest line needed now or later
+  MapLine need;        // highest line needed now
+  bool inside;         // at least one tap is in the map
+  bool releasing;      // `keep` is not needed by the next row of windows
+  ap_uint<TAPS> real;  // taps in the map
 
-  void move(LineIndex to_image, ap_int<kLineBits> to_row, ap_uint<16> height, ap_uint<8> stride) {
+  /// image: line of map row 0.  row: map row of the top tap, negative in the padding above.
+  RowWindow(MapLine image, MapOffset row, ap_uint<16> height, ap_uint<8> stride) : real(0) {
 #pragma HLS INLINE
-    const ap_int<kLineBits> bottom = to_row + (TAPS - 1);
-    const ap_int<kLineBits> rows = height;
-    const bool above = to_row < 0;
-    const bool below = to_row >= rows;
-    image = to_image;
-    row = to_row;
-    first = to_image + LineIndex(to_row);
-    keep = to_image + LineIndex(above ? ap_int<kLineBits>(0) : below ? rows : to_row);
-    need = to_image + LineIndex(bottom < rows ? bottom : ap_int<kLineBits>(rows - 1));
+    const MapOffset zero = 0;
+    const MapOffset rows = height;
+    const MapOffset last = rows - 1;
+    const MapOffset bottom = row + (TAPS - 1);
+    const bool above = row < 0;
+    const bool below = row >= rows;
+    first = image + MapLine(row);
+    keep = image + MapLine(above ? zero : below ? rows : row);
+    need = image + MapLine(bottom < rows ? bottom : last);
     inside = bottom >= 0 && !below;
-    releasing = to_row + stride > 0 && !below;
+    releasing = row + stride > 0 && !below;
   mark_taps:
     for (int t = 0; t < TAPS; ++t) {
 #pragma HLS UNROLL
-      real[t] = to_row + t >= 0 && to_row + t < rows;
+      real[t] = row + t >= 0 && row + t < rows;
     }
   }
 };
 
 /// Pixels in, padded columns out; the contract is at the top of this file.
 ///
-/// Loads a beat and gives a column word per cycle, each when it can.  II = 1.
+/// Loads a beat and gives a column word per cycle, each when it can.  II = 1; a new row of windows
+/// costs two cycles more.
 /// \tparam LINES lines held, a power of two; loading never waits for the end of a row if it is at
 /// least TAPS + stride_h − 1.  \tparam DEPTH most words of a line.
+///
+/// So that only comparisons stand between one iteration and the next, what follows from the lines'
+/// numbers is worked out an iteration before it is used.  That is safe: `keep` and the loaded line
+/// only grow, so an old answer errs towards waiting, except where a row of windows or a line has
+/// just begun; the first waits until the answers are new, the second has an answer of its own.
 template <int TAPS, int LINES, int DEPTH>
 void slide_rows(hls::stream<axis64>& in0, hls::stream<MapShape>& shape,
                 hls::stream<PixelColumn<TAPS>>& columns, hls::stream<bool>& tlast_ok) {
@@ -177,59 +186,83 @@ void slide_rows(hls::stream<axis64>& in0, hls::stream<MapShape>& shape,
   const MapShape s = shape.read();
   ap_uint<64> lines[LINES][DEPTH];
 #pragma HLS ARRAY_PARTITION variable = lines complete dim = 1
-  ap_uint<64> padding;
+  ap_uint<64> padding = 0;
 fill_padding:
   for (int c = 0; c < kBeatBytes; ++c) {
 #pragma HLS UNROLL
     padding.range(8 * c + 7, 8 * c) = s.zero_point;
   }
+  const MapOffset first_row = -MapOffset(s.pad_top);
+  const MapOffset first_x = -MapOffset(s.pad_left);
+  const ap_uint<16> last_row = s.height - 1;
 
-  LineRing<LINES, DEPTH> ring;
+  // Loading.
+  LineRing<LINES, DEPTH, kMapLineBits> ring;
   Counter<16> load_row, load_image, load_pass, load_group;
   bool loading = s.run;
-  RowWindow<TAPS> window;
-  window.move(0, -ap_int<kLineBits>(s.pad_top), s.height, s.stride_h);
+  bool room = false, full = false;  // the ring has a free line, or just none
+  // Giving.
+  MapLine image_line = 0;     // of map row 0
+  MapOffset row = first_row;  // map row of the top tap
+  RowWindow<TAPS> window(image_line, row, s.height, s.stride_h);
+  Counter<1> settle;  // iterations since the row of windows began
+  bool settled = false;
+  bool above = false, level = false;  // the line that the window needs is loaded, or being loaded
   Counter<16> word, round, out_row, image, pass, group;
   Counter<17> column;
-  ap_int<kLineBits> x = -ap_int<kLineBits>(s.pad_left);  // map column
-  ap_uint<index_bits(DEPTH)> at = 0;                     // next word of the map row to be read
+  MapOffset x = first_x;  // map column
+  bool in_map = s.pad_left == 0;
+  ap_uint<index_bits(DEPTH)> at = 0;  // next word of the map row
   bool giving = s.run;
   bool ok = true;
 
 slide_window:
   for (bool done = !s.run; !done;) {
 #pragma HLS PIPELINE II = 1
-    const bool in_map = x >= 0 && x < ap_int<kLineBits>(s.width);
-    const bool give = giving && (!in_map || !window.inside || ring.holds(window.need, at));
-    const bool load =
-        loading && ring.room(window.keep, window.releasing && round.n == s.last_round, at);
+    const bool there = above || (level && at < ring.at.n);
+    const bool give = giving && settled && (!in_map || !window.inside || there);
+    const bool released = window.releasing && round.n == s.last_round && ring.at.n < at;
+    const bool load = loading && (room || (full && released));
+
+    // Answers for the next iteration.
+    const MapOffset lead = ring.lead(window.keep);
+    const MapOffset need_lead = ring.lead(window.need);
+    const RowWindow<TAPS> next_window(image_line, row, s.height, s.stride_h);
+    const bool next_room = lead < LINES, next_room_after_line = lead < LINES - 1;
+    const bool next_full = lead == LINES, next_full_after_line = lead == LINES - 1;
+    const bool next_above = need_lead > 0, next_level = need_lead == 0;
+    const MapOffset next_x = x + 1;
+    const bool next_in_map = next_x >= 0 && next_x < MapOffset(s.width);
+    bool new_row = false;
 
     // Give a column.
     if (give) {
       const ap_uint<64 * TAPS> taps = read_taps<TAPS>(lines, window.first, at);
       PixelColumn<TAPS> out;
+      out.bits = 0;
     pad_taps:
       for (int t = 0; t < TAPS; ++t) {
 #pragma HLS UNROLL
-        const bool real = in_map && window.real[t];
-        out.bits.range(64 * t + 63, 64 * t) =
-            real ? ap_uint<64>(taps.range(64 * t + 63, 64 * t)) : padding;
+        const ap_uint<64> tap = taps.range(64 * t + 63, 64 * t);
+        out.bits.range(64 * t + 63, 64 * t) = in_map && window.real[t] ? tap : padding;
       }
       if (in_map) at = at + 1;
       if (word.tick(s.last_word)) {
-        x = x + 1;
+        x = next_x;
+        in_map = next_in_map;
         if (column.tick(s.last_column)) {
-          x = -ap_int<kLineBits>(s.pad_left);
+          x = first_x;
+          in_map = s.pad_left == 0;
           at = 0;
           if (round.tick(s.last_round)) {
+            new_row = true;
+            row = row + s.stride_h;
             if (out_row.tick(s.last_out_row)) {
-              window.move(window.image + s.height, -ap_int<kLineBits>(s.pad_top), s.height,
-                          s.stride_h);
+              row = first_row;
+              image_line = image_line + s.height;
               if (image.tick(s.last_image)) {
                 if (pass.tick(s.last_pass)) giving = !group.tick(s.last_group);
               }
-            } else {
-              window.move(window.image, window.row + s.stride_h, s.height, s.stride_h);
             }
           }
         }
@@ -239,11 +272,13 @@ slide_window:
     }
 
     // Load a beat.
+    bool new_line = false;
     if (load) {
       const axis64 beat = in0.read();
       bool end_of_transfer = false;
-      if (ring.store(lines, beat.data, s.last_line_word)) {
-        if (load_row.tick(s.height - 1)) {
+      new_line = ring.store(lines, beat.data, s.last_line_word);
+      if (new_line) {
+        if (load_row.tick(last_row)) {
           end_of_transfer = load_image.tick(s.last_image);
           if (end_of_transfer) {
             if (load_pass.tick(s.last_pass)) loading = !load_group.tick(s.last_group);
@@ -251,6 +286,19 @@ slide_window:
         }
       }
       if (bool(beat.last) != end_of_transfer) ok = false;
+    }
+
+    window = next_window;
+    room = new_line ? next_room_after_line : next_room;
+    full = new_line ? next_full_after_line : next_full;
+    above = next_above;
+    level = next_level;
+    // In the first iteration of a row the window is still the old one, in the second the answers.
+    if (new_row) {
+      settled = false;
+      settle.n = 0;
+    } else if (!settled) {
+      settled = settle.tick(1);
     }
     done = !loading && !giving;
   }

@@ -118,12 +118,13 @@ void check_registers(ap_uint<32> groups, ap_uint<32> filter_groups, ap_uint<32> 
   s.final_last_block = final - 1;
   s.full_last_weight = full_weights - 1;
   s.final_last_weight = final_weights - 1;
-  s.full_filters = full_filters;
-  s.final_filters = last_group_filters;
+  s.full_last_step = ap_uint<16>(full_filters - 1) >> 1;
+  s.final_last_step = ap_uint<16>(last_group_filters - 1) >> 1;
+  s.odd = last_group_filters[0];
   s.full_last_param = full_filters - 1;
   s.final_last_param = final_filters - 1;
   s.stride_w = stride_w;
-  s.last_pair = (block_filters >> 1) - 1;
+  s.last_block_step = (block_filters >> 1) - 1;
   s.y_zero_point = y_zero_point;
   s.clamp_low = clamp_low;
   s.clamp_high = clamp_high;

@@ -108,20 +108,21 @@ clear_sums:
   Counter<index_bits(C::FILTER_BEATS)> tap;
   Counter<index_bits(C::CO)> filter;
   Counter<16> weight;
+  ap_uint<16> last_weight = s.last_filter_group == 0 ? s.final_last_weight : s.full_last_weight;
   ap_uint<C::FILTER_BITS> assembled = 0;
   bool half = false;     // of the weight memory: the one that is loaded
   bool loading = s.run;  // there is a filter group to load
   bool loaded = !s.run;  // … and it is there
   // Columns.
-  LineRing<C::COLUMNS, C::PIXEL_WORDS> ring;
+  LineRing<C::COLUMNS, C::PIXEL_WORDS, C::COLUMN_NUMBER_BITS> ring;
   bool fed = !s.run;  // the last column is in
   // The window that is multiplied.
   bool multiplied = true;  // the filter group is through
   ap_uint<8> last_block = 0;
   Counter<16> image, out_row, out_column;
   Counter<16> outer, inner;  // dense: block, word; depthwise: word, block of the word
-  LineIndex left = 0;        // column
-  ap_uint<index_bits(C::WEIGHT_WORDS)> at = 0;  // weights of this block and word
+  ap_uint<C::COLUMN_NUMBER_BITS> left = 0, right = C::TAPS - 1;  // its outer columns
+  ap_uint<index_bits(C::WEIGHT_WORDS)> at = 0;                   // weights of this block and word
 
 convolve_windows:
   for (bool done = !s.run; !done;) {
@@ -130,8 +131,11 @@ convolve_windows:
     const ap_uint<16> last_inner = s.depthwise ? ap_uint<16>(s.last_word_block) : s.last_word;
     const ap_uint<index_bits(C::PIXEL_WORDS)> word = s.depthwise ? outer.n : inner.n;
     const bool last_use = s.depthwise || outer.n == last_outer;
-    const bool multiply = !multiplied && ring.holds(left + (C::TAPS - 1), word);
+    const bool multiply = !multiplied && ring.holds(right, word);
     const bool take = !fed && ring.room(left, last_use, word);
+
+    const bool change = loaded && multiplied;
+    const bool load = !loaded;
 
     // Multiply.
     if (multiply) {
@@ -158,9 +162,11 @@ convolve_windows:
           at = 0;
           if (out_column.tick(s.last_out_column)) {
             left = left + C::TAPS;
+            right = right + C::TAPS;
             if (out_row.tick(s.last_out_row)) multiplied = image.tick(s.last_image);
           } else {
             left = left + s.stride_w;
+            right = right + s.stride_w;
           }
         }
       }
@@ -174,8 +180,7 @@ convolve_windows:
     }
 
     // Load weights.
-    if (!loaded) {
-      const bool final_group = filter_group.n == s.last_filter_group;
+    if (load) {
       assembled = append_beat<C::FILTER_BEATS>(assembled, weights_in.read());
       if (tap.tick(C::FILTER_BEATS - 1)) {
         const ap_uint<index_bits(C::WEIGHT_WORDS)> to = weight.n;
@@ -185,13 +190,13 @@ convolve_windows:
           if (filter.n == f) weights[f][(half ? C::WEIGHT_WORDS : 0) + int(to)] = assembled;
         }
         if (filter.tick(C::CO - 1)) {
-          loaded = weight.tick(final_group ? s.final_last_weight : s.full_last_weight);
+          loaded = weight.tick(last_weight);
         }
       }
     }
 
-    // Change halves when both are through.
-    if (loaded && multiplied) {
+    // Change halves, an iteration after both were through.
+    if (change) {
       done = !loading;
       multiplied = !loading;
       half = !half;
@@ -199,6 +204,8 @@ convolve_windows:
       if (loading) {
         if (filter_group.tick(s.last_filter_group)) loading = !group.tick(s.last_group);
       }
+      last_weight =
+          filter_group.n == s.last_filter_group ? s.final_last_weight : s.full_last_weight;
       loaded = !loading;
     }
   }

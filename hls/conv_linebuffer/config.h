@@ -47,6 +47,7 @@ struct Config {
   static const int FILTER_BEATS = TAPS * TAPS;  // weights of one filter and channel word
   static const int FILTER_BITS = 64 * FILTER_BEATS;
   static const int COLUMN_BITS = 64 * TAPS;
+  static const int COLUMN_NUMBER_BITS = 6;
 
   // Bit growth: int8·int8 lies in −16256 … 16384, 16 bits; a window adds TERMS of them.
   static const int TERMS = FILTER_BEATS * kBeatBytes;
@@ -65,6 +66,8 @@ struct Config {
                 "loading goes on behind a row of windows; with a word released "
                 "as it is read, TAPS + 1 lines do for stride 2");
   static_assert(COLUMNS >= TAPS + 1, "likewise for the columns of a window");
+  static_assert(COLUMNS + TAPS + 15 < 1 << (COLUMN_NUMBER_BITS - 1),
+                "columns loaded and wanted are this far apart at most, at a stride of 15");
   static_assert(is_power_of_two(WEIGHT_WORDS),
                 "the half of a double buffer is the top address bit");
   static_assert(WEIGHT_WORDS >= PIXEL_WORDS, "one block of filters fits at the most channels");
@@ -95,10 +98,11 @@ struct Shape {
   ap_uint<16> final_last_weight;
   ap_uint<16> full_last_param;  // filters that its blocks hold
   ap_uint<16> final_last_param;
-  ap_uint<16> full_filters;  // filters of a filter group that are there
-  ap_uint<16> final_filters;
+  ap_uint<16> full_last_step;  // lane groups of a pixel that hold a filter
+  ap_uint<16> final_last_step;
+  bool odd;  // the very last lane holds none
   ap_uint<8> stride_w;
-  ap_uint<8> last_pair;  // lane groups of a block
+  ap_uint<8> last_block_step;  // lane groups of a block
   ap_int<8> y_zero_point;
   ap_int<8> clamp_low;
   ap_int<8> clamp_high;

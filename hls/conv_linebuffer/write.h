@@ -28,17 +28,17 @@ void scale_sums(hls::stream<Shape>& shape, hls::stream<typename C::SumRow>& sums
   ap_uint<64> packed = 0;
 
   Counter<16> group, filter_group, image, out_row, out_column;
+  bool final_group = false;  // in the last filter group; known one iteration after it began
   Counter<16> load;
-  Counter<8> pair;                  // of the block
+  Counter<16> step;                 // lane groups of the pixel …
+  Counter<8> block_step;            // … and of the block
   Counter<index_bits(SLOTS)> slot;  // of the beat
-  ap_uint<index_bits(PARAM_WORDS)> at = 0;
-  ap_uint<16> done_filters = 0;  // of the pixel
   bool load_params = true;
 
 scale_sums:
   for (bool done = !s.run; !done;) {
 #pragma HLS PIPELINE II = 1
-    const bool final_group = filter_group.n == s.last_filter_group;
+    const bool next_final_group = filter_group.n == s.last_filter_group;
     if (load_params) {
       const ap_uint<64> beat = params.read();
       const ap_uint<index_bits(PARAM_WORDS)> to = load.n / C::LANES;
@@ -47,10 +47,12 @@ scale_sums:
 #pragma HLS UNROLL
         if (load.n % C::LANES == j) param[j][to] = beat.range(53, 0);
       }
+      // There are at least two parameters, so an old final_group does no harm to the first.
       load_params = !load.tick(final_group ? s.final_last_param : s.full_last_param);
     } else {
-      if (pair.n == 0) current = sums.read();
-      const ap_uint<16> filters = final_group ? s.final_filters : s.full_filters;
+      if (block_step.n == 0) current = sums.read();
+      const ap_uint<index_bits(PARAM_WORDS)> at = step.n;
+      const bool end_of_pixel = step.tick(final_group ? s.final_last_step : s.full_last_step);
       ap_uint<64> totals = 0;
       ap_uint<8 * C::LANES> bytes = 0;
     scale_lanes:
@@ -60,7 +62,7 @@ scale_sums:
         const ap_int<32> total = current.get(j) + p.bias;
         const ap_int<8> scaled =
             requantize(total, p.multiplier, p.shift, s.y_zero_point, s.clamp_low, s.clamp_high);
-        if (done_filters + j < filters) {
+        if (j == 0 || !(end_of_pixel && final_group && s.odd)) {
           totals.range(32 * j + 31, 32 * j) = total;
           bytes.range(8 * j + 7, 8 * j) = scaled;
         }
@@ -73,40 +75,30 @@ scale_sums:
         if (slot.n == j) packed.range(low + 8 * C::LANES - 1, low) = bytes;
       }
 
-      const bool end_of_pixel = done_filters + C::LANES >= filters;
-      const bool end_of_beat = end_of_pixel || slot.n == SLOTS - 1;
-      bool end_of_group = false;
-      if (end_of_pixel && out_column.n == s.last_out_column && out_row.n == s.last_out_row) {
-        end_of_group = image.n == s.last_image;
-      }
+      const bool end_of_map = out_column.n == s.last_out_column && out_row.n == s.last_out_row;
+      const bool end_of_group = end_of_pixel && end_of_map && image.n == s.last_image;
+      const bool end_of_beat = slot.tick(SLOTS - 1) || end_of_pixel;
       OutBeat out;
       out.data = s.int8_output ? packed : totals;
       out.last = end_of_group && final_group && group.n == s.last_group;
       if (!s.int8_output || end_of_beat) beats.write(out);
 
-      if (end_of_beat) {
-        packed = 0;
-        slot.n = 0;
-      } else {
-        slot.n = slot.n + 1;
-      }
+      if (end_of_beat) packed = 0;
+      block_step.tick(s.last_block_step);
       if (end_of_pixel) {
-        pair.n = 0;
-        at = 0;
-        done_filters = 0;
+        // What is left of the block are filters past the last.
+        slot.n = 0;
+        block_step.n = 0;
         if (out_column.tick(s.last_out_column)) {
           if (out_row.tick(s.last_out_row)) image.tick(s.last_image);
         }
-      } else {
-        pair.tick(s.last_pair);
-        at = at + 1;
-        done_filters = done_filters + C::LANES;
       }
       if (end_of_group) {
         load_params = true;
         if (filter_group.tick(s.last_filter_group)) done = group.tick(s.last_group);
       }
     }
+    final_group = next_final_group;
   }
 }
 
