@@ -4,13 +4,14 @@
 For Python programs and tests:
 
     with vboard.Board("gemm_systolic", board="pynq-z2", config="tiny") as board:
-        environment = {**os.environ, **board.environment}   # has PYNQ_REMOTE_DEVICES, before import pynq
+        environment = {**os.environ, **board.environment}  # before the client imports pynq
         subprocess.run([sys.executable, "client.py", board.bitstream], env=environment, timeout=60)
         board.counters()["run"]["cycles"]
 
-`Board(kernel, board="pynq-z2", config="tiny", *, out=None, waveform=None, timeout=600.0)` builds what is
-missing (RTL, model, overlay: all cached) and starts a server of its own on a private unix socket, which
-dies with this process.  `vboard.start(...)` is the same without `with`; end it with `.stop()`.
+`Board(kernel, board="pynq-z2", config="tiny", *, out=None, waveform=None, timeout=600.0)` builds
+what is missing (RTL, model, overlay: all cached) and starts a server of its own on a private unix
+socket, which dies with this process. `vboard.start(...)` is the same without `with`; end it with
+`.stop()`.
 
     .address      value for PYNQ_REMOTE_DEVICES, "unix:/…" (pynq adds ":7967")
     .environment  {"PYNQ_REMOTE_DEVICES": …, "no_proxy": …} to add to the client's environment
@@ -20,40 +21,47 @@ dies with this process.  `vboard.start(...)` is the same without `with`; end it 
     .alive        whether the server process runs
     .stop()       ends it; safe to call twice
 
-Client programs that have no `Board` object (or no vboard) read the same counters as JSON from the board's
-file `/proc/vboard/counters`: `json.loads(device.read_file("/proc/vboard/counters"))` with pynq's RemoteDevice;
-the file does not exist on a real board.  Counts are since programming (each Overlay download resets the PL):
+Client programs that have no `Board` object (or no vboard) read the same counters as JSON from the
+board's file `/proc/vboard/counters`: `json.loads(device.read_file("/proc/vboard/counters"))` with
+pynq's RemoteDevice; the file does not exist on a real board. Counts are since programming (each
+Overlay download resets the PL):
 
     {"kernel": "gemm_systolic", "config": "tiny", "board": "pynq-z2", "clock_mhz": 150.0, "digest": "…",
      "programmed": true,
      "cycle": 123,                       # clock cycles since programming
      "run": {"starts": 1,                # ap_start commands
              "started": 100,             # cycle of the last one, or null
-             "cycles": 5000,             # from it to the last beat of the last S2MM transfer; null: none yet
+             "cycles": 5000,             # from it to the last beat of the last receive; null: none yet
              "done": true,               # the kernel's ap_done has been seen since
              "beats": {"in0": 10, "in1": 20, "out": 30},           # since that ap_start was written
              "bytes_in": 240, "bytes_out": 240},                   # the same, in bytes
      "streams": {"in0": {"beats": 10, "packets": 1,                # accepted beats; of them with TLAST
                          "kernel_stalls": 5,   # cycles the kernel did not take an offered beat
-                                               # (out: cycles the kernel had nothing while a receive waited)
+                                               # (out: cycles the kernel had nothing while a receive
+                                               # waited)
                          "ddr_stalls": 5,      # cycles a transfer waited for DDR
                                                # (out: cycles the DMA had no room, waiting for DDR)
                          "dma_stalls": 5},     # cycles the kernel waited and no transfer was armed
                  "in1": …, "out": …},
-     "dma": {"axi_dma_0": {"mm2s": {"transfers": 1, "bytes": 80, "control": 1, "status": 2, "left": 0}, "s2mm": …},
-             "axi_dma_1": {"mm2s": …}},        # left: bytes not yet moved of the present transfer
-     "ddr": {"bytes_read": 160, "bytes_written": 80, "limit_stalls": 3},  # cycles the sum held back a beat
+     "dma": {"axi_dma_0": {"mm2s": {"transfers": 1, "bytes": 80,   # completed
+                                    "control": 1, "status": 2,     # the registers DMACR and DMASR
+                                    "left": 0},                    # bytes not yet moved of the present one
+                           "s2mm": …},
+             "axi_dma_1": {"mm2s": …}},
+     "ddr": {"bytes_read": 160, "bytes_written": 80, "limit_stalls": 3},  # the last: beats held back by the sum
      "cma": {"bytes": 134217728, "used": 4096, "buffers": 1},
      "faults": ["axi_dma_0 S2MM: …"]}    # what a real board would do silently, last 32, oldest first
 
-How time passes: writing a register takes `access_cycles` clock cycles; reading one takes none, but a read of a
-status register (DMASR, CTRL) that would say "still busy" first runs the design to its next event (a transfer
-or the kernel ends or fails) or for about 0.1 s of this machine's time.  So figures do not depend on how often a host
-polls, and a client needs only poll as it would on a board.  Names: `axi_dma_0` carries in0 and out, `axi_dma_1`
-in1, `<top>_0` the kernel, `axi_gpio_led` four LEDs.  After an error or a run that was cut off, loading the
-overlay again resets the PL, as on a board.
+How time passes: writing a register takes `access_cycles` clock cycles; reading one takes none, but
+a read of a status register (DMASR, CTRL) that would say "still busy" first runs the design to its
+next event (a transfer or the kernel ends or fails) or for about 0.1 s of this machine's time. So
+figures do not depend on how often a host polls, and a client needs only poll as it would on a
+board. Names: `axi_dma_0` carries in0 and out, `axi_dma_1` in1, `<top>_0` the kernel, `axi_gpio_led`
+four LEDs. After an error or a run that was cut off, loading the overlay again resets the PL, as on
+a board.
 
-On the command line: `python -m vboard build KERNEL --board B --config C`, `python -m vboard serve KERNEL …`.
+On the command line: `python -m vboard build KERNEL --board B --config C`, `python -m vboard serve
+KERNEL …`.
 """
 
 from __future__ import annotations
