@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Around pynq's loading: its caches on disk, its clocks, and its errors as ours."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from convloom.driver.errors import BoardError
+from convloom.errors import ConvloomError
+
+__all__ = ["loading", "programming", "translated"]
+
+try:
+    import fcntl
+except ImportError:  # not POSIX
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One process of this user at a time: pynq keeps the state of "the" PL in files of its package."""
+    if fcntl is None:
+        yield
+        return
+    user = os.getuid()
+    path = Path(tempfile.gettempdir(), f"convloom-pynq-{user}.lock")
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """While pynq reads metadata: without its cache, which goes by the hash of the .bit alone."""
+    import pynq
+    import pynq.pl_server
+
+    cache = Path(pynq.pl_server.__file__).with_name("_current_metadata.pkl")
+    with _alone():
+        with contextlib.suppress(OSError):
+            cache.unlink()
+        yield
+
+
+@contextlib.contextmanager
+def programming(device: Any) -> Iterator[None]:
+    """While pynq programs the PL of `device`."""
+    from pynq import Clocks
+
+    # pynq keeps the clock registers of the first device it meets and writes every other device's there.
+    Clocks.set_device(device)
+    with contextlib.suppress(AttributeError):
+        del Clocks._real_instance
+    with _alone():
+        yield
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Errors of pynq and of the connection become BoardError; ours pass."""
+    try:
+        yield
+    except ConvloomError:
+        raise
+    except Exception as error:
+        raise BoardError(_words(doing, error)) from error
+
+
+def _words(doing: str, error: Exception) -> str:
+    details = getattr(error, "details", None)
+    code = getattr(error, "code", None)
+    if callable(details) and callable(code):  # gRPC
+        name = getattr(code(), "name", str(code()))
+        if name == "UNAVAILABLE":
+            return (
+                f"{doing}: the board must answer, but the connection to it is lost "
+                f"({str(details())[:160]}); start it again and load the overlay anew"
+            )
+        return f"{doing}: the board refused ({name}: {str(details())[:200]})"
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"{doing}: pynq failed ({type(error).__name__}: {text[:300]})"
