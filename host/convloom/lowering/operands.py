@@ -2,8 +2,8 @@
 """The activation operand of the GEMM as pieces with keys: what im2col, MEC and indirect differ in.
 
 A row of the product (an output pixel) is `segments` pieces of `length` bytes.  Each piece has a key
-that says where it comes from; pieces with one key are the same bytes and are stored once per tile, which
-is all that distinguishes the lowerings:
+that says where it comes from; pieces with one key are the same bytes, stored once per tile, which
+is all that tells the lowerings apart:
 
 ========  =========  =============  ==========================================================
 lowering  segments   length         a piece is
