@@ -197,15 +197,25 @@ bool Board::nothing_can_happen() const {
   return !lite_.reading() && !lite_.writing();
 }
 
+void Board::forget_polls() {
+  looks_ = strangers_ = 0;
+  anchor_ = -1;
+}
+
 // A status register says "busy": runs to the next event, or for as long as given; where an event lies
 // does not depend on that.  First come looks that take no time: a driver may look before it starts the
 // next transfer, and after an event it has to find out, reading several registers, which one it was.
+// Of several registers that are polled in turn only the first lets time pass, so that the host acts
+// on events that come together in one order, however often it reads each.
 void Board::poll(int source, uint32_t milliseconds) {
   seen_[source] = events(source);
+  if (anchor_ < 0 || strangers_ >= kSearch) anchor_ = source;
+  strangers_ = source == anchor_ ? 0 : strangers_ + 1;
   if (looks_ < (unseen() ? kSearch : kPatience)) {
     ++looks_;
     return;
   }
+  if (source != anchor_) return;
   for (int i = 0; i < 4; ++i) seen_[i] = events(i);
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   const uint64_t before = events();
@@ -215,7 +225,7 @@ void Board::poll(int source, uint32_t milliseconds) {
     if (i == slice) break;
     if (i % 256 == 0 && std::chrono::steady_clock::now() >= end) break;
   }
-  if (events() != before) looks_ = 0;
+  if (events() != before) forget_polls();
 }
 
 void Board::run(uint64_t cycles) {
@@ -320,7 +330,7 @@ void Board::write(uint64_t address, uint32_t value) {
   const uint32_t offset = static_cast<uint32_t>(address & 0xffff);
   const uint64_t base = address - offset;
   const uint64_t begin = now_;
-  looks_ = 0;
+  forget_polls();
   if (base == config_.kernel) {
     write_kernel(offset, value);
   } else if (base == config_.dma0) {

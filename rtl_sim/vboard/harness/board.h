@@ -80,6 +80,7 @@ class Board {
   uint64_t events() const { return events(0) + events(1) + events(2) + events(3); }
   bool unseen() const;
   void align();
+  void forget_polls();
   bool nothing_can_happen() const;
   uint32_t read_kernel(uint32_t offset, uint32_t milliseconds);
   void write_kernel(uint32_t offset, uint32_t value);
@@ -101,7 +102,11 @@ class Board {
   uint64_t now_ = 0;
   uint32_t phase_ = 0;  // whose turn it is, and when to look at CTRL: counted from the start of a run
   uint64_t moved_ = 0;  // cycle of the last beat anywhere
-  uint32_t looks_ = 0;  // polls since the last write or event
+  // Polls since the last write or event; the register that was polled first of them, which alone lets
+  // time pass; polls since that one was last polled.
+  uint32_t looks_ = 0;
+  int anchor_ = -1;
+  uint32_t strangers_ = 0;
   uint64_t seen_[4] = {0, 0, 0, 0};  // of the events below, those whose status the host has read
   uint64_t ddr_bytes_ = 0;
   // The kernel: started and not seen done; what of CTRL the host has not read yet.
