@@ -17,8 +17,6 @@ struct Moving {
   bool last;                                // channel of the block: accumulators drain
   bool free;                                // the kernel is not needed again
   Marks marks;
-
-  Moving() : at(0), first(false), last(false), free(false) {}
 };
 
 /// COLS columns of T² multiply-accumulators; column j holds the kernels of filter j of each block
@@ -47,10 +45,17 @@ void winograd_array(hls::stream<Shape>& shape, hls::stream<InputToken<C>>& tiles
 #pragma HLS ARRAY_PARTITION variable = moving complete
 #pragma HLS ARRAY_PARTITION variable = sum complete dim = 0
 #pragma HLS ARRAY_PARTITION variable = drain complete dim = 0
+  Moving<C> idle;
+  idle.at = 0;
+  idle.first = false;
+  idle.last = false;
+  idle.free = false;
+  idle.marks = Marks();
 clear_array:
   for (int j = 0; j < C::COLS; ++j) {
 #pragma HLS UNROLL
     tile[j] = 0;
+    moving[j] = idle;
     for (int e = 0; e < C::ELEMENTS; ++e) {
 #pragma HLS UNROLL
       sum[j][e] = 0;
@@ -65,7 +70,7 @@ clear_array:
   Counter<index_bits(C::COLS)> pair;
   ap_uint<index_bits(C::DRAIN + 1)> drain_left = 0;     // cycles until the chain can capture again
   ap_uint<index_bits(C::COLS * C::T + 1)> leaving = 0;  // columns of sums that have yet to leave
-  Marks drain_marks;
+  Marks drain_marks = Marks();
   bool fed = false;  // the last tile is in
 
 run_array:
@@ -78,7 +83,7 @@ run_array:
     const bool store = called != stored && Turn(written - freed) != C::KERNEL_WORDS;
 
     ap_uint<C::V_BITS * C::ELEMENTS> entering_tile = 0;
-    Moving<C> entering;
+    Moving<C> entering = idle;
     if (go) {
       const InputToken<C> in = tiles.read();
       entering_tile = in.v.bits;

@@ -95,8 +95,6 @@ struct Marks {
   bool final;     // last block of the run
   bool bottom;    // last tile row of the image
   bool right;     // last tile column
-
-  Marks() : tile_end(false), pass_end(false), final(false), bottom(false), right(false) {}
 };
 
 /// T pixels of 8 channels (the pixels of one map column), and where they belong.

@@ -45,6 +45,7 @@ template <class C>
 void read_pixels(hls::stream<axis64>& in0, hls::stream<Shape>& shape,
                  hls::stream<PixelColumn<C>>& columns, hls::stream<bool>& tlast_ok) {
   typedef ap_uint<index_bits(C::RING_WORDS)> Word;
+  typedef ap_uint<index_bits(C::T * C::MAX_SLOTS + 1)> Rows;
   const Shape s = shape.read();
   ap_uint<64> ring[C::T][C::RING_WORDS];
 #pragma HLS ARRAY_PARTITION variable = ring complete dim = 1
@@ -61,7 +62,16 @@ fill_padding:
   Counter<8> load_slot;
   Word load_base = 0;
   bool loading = s.run;
-  ap_uint<16> held = 0;  // rows in the ring that are complete and not given up
+
+  // Rows in the ring.  What an iteration does is counted in the next and looked at in the one
+  // after: that keeps the recurrences short and costs a cycle per row and tile row.
+  Rows held = 0, ahead = 0;  // complete and not given up; of them from the tile row's top on
+  bool enough = false, room = true;  // for a tile row, for one more
+  bool came = false;                 // a row is complete
+  bool moved = false;                // a tile row is done:
+  ap_uint<4> step = 0;               // the next one's top is so many rows further on,
+  bool kept = false;                 // the rows above it are needed again,
+  bool rewound = false;              // or it is the strip's first one again
 
   // Reading.
   RowPlace<C> place, strip_place;  // of the tile row, and of the first one of the strip
@@ -70,7 +80,6 @@ fill_padding:
   place.next_slot = s.last_slot == 0 ? 0 : 1;
   place.next_base = s.last_slot == 0 ? ap_uint<16>(0) : s.row_words;
   strip_place = place;
-  ap_uint<16> behind = 0;                // rows from the first held one to that of the tile row
   ap_uint<16> top = 0, strip_top = 0;    // padded map row of the tile row
   Counter<16> tile_row, strip_tile_row;  // … and its number in the image
   ap_uint<16> left = 0;                  // padded map column
@@ -83,10 +92,16 @@ fill_padding:
 stream_pixels:
   for (bool done = !s.run; !done;) {
 #pragma HLS PIPELINE II = 1
-    const bool give = ap_uint<16>(held - behind) >= C::T;
-    const bool load = loading && held != s.ring_rows;
-    ap_uint<4> given_up = 0;
-    bool loaded_row = false;
+    const bool give = enough && !moved;
+    const bool load = loading && room && !came;
+    const Rows arrived = came ? 1 : 0, passed = moved ? step : ap_uint<4>(0);
+    held = held + arrived - (kept ? Rows(0) : passed);
+    ahead = rewound ? held : Rows(ahead + arrived - passed);
+    enough = ahead >= C::T;
+    room = held != s.ring_rows;
+    came = false;
+    moved = false;
+    rewound = false;
 
     if (give) {
       const bool last_group = group.n == s.last_group;
@@ -147,21 +162,18 @@ stream_pixels:
               left = 0;
               const bool image_end = tile_row.tick(s.last_tile_row);
               const bool release = s.repeat_map || last_group;
-              const ap_uint<4> rows = image_end ? C::T : C::M;
+              moved = true;
+              step = image_end ? C::T : C::M;
+              kept = !release;
               place = place.step(image_end, s);
               top = image_end ? ap_uint<16>(0) : ap_uint<16>(top + C::M);
-              if (release) {
-                given_up = rows;
-              } else {
-                behind = behind + rows;
-              }
               if (row_of_strip.tick(last_strip ? s.final_strip_row : s.last_strip_row)) {
                 if (set_image.tick(last_set ? s.final_set_image : s.last_set_image)) {
                   if (!release) {
                     place = strip_place;
                     top = strip_top;
                     tile_row = strip_tile_row;
-                    behind = 0;
+                    rewound = true;
                   }
                   strip_place = place;
                   strip_top = top;
@@ -178,7 +190,7 @@ stream_pixels:
     }
 
     if (load) {
-      loaded_row = true;
+      came = true;
       if (load_row.n >= s.pad_top && load_row.n < s.end_row) {
         const axis64 beat = in0.read();
         const Word at = load_base + s.first_word + load_beat.n;
@@ -187,12 +199,12 @@ stream_pixels:
 #pragma HLS UNROLL
           if (load_bank.n == b) ring[b][at] = beat.data;
         }
-        loaded_row = load_beat.tick(s.last_row_beat);
+        came = load_beat.tick(s.last_row_beat);
         const bool end_of_transfer =
-            loaded_row && load_image.n == s.last_image && load_row.n == s.end_row - 1;
+            came && load_image.n == s.last_image && load_row.n == s.end_row - 1;
         if (bool(beat.last) != end_of_transfer) ok = false;
       }
-      if (loaded_row) {
+      if (came) {
         if (load_bank.tick(C::T - 1)) {
           load_base = load_base + s.row_words;
           if (load_slot.tick(s.last_slot)) load_base = 0;
@@ -204,7 +216,6 @@ stream_pixels:
         }
       }
     }
-    held = held + (loaded_row ? 1 : 0) - given_up;
   }
   tlast_ok.write(ok);
 }
@@ -231,7 +242,7 @@ clear_columns:
   Counter<8> beat_of_pixel;
   bool full = false;  // `collected` holds a window
   bool call = false, window_call = false;
-  Marks marks, window_marks;
+  Marks marks = Marks(), window_marks = Marks();
   ap_uint<4> lanes_left = 0;  // channels in `window`
   bool final_window = false;  // … which is the last one
 

@@ -36,8 +36,9 @@ clear_rows:
   Counter<index_bits(C::M / 2)> pair;
   ap_uint<index_bits(C::M + 1)> rows_left = 0;
   bool full = false;
-  Marks marks, rows_marks;  // of the filter that is collected, and of the one that leaves …
-  bool ending = false;      // … which is the last
+  Marks marks = Marks(),
+        rows_marks = Marks();  // of the filter that is collected, and of the one that leaves …
+  bool ending = false;         // … which is the last
   const bool run = go.read();
 
 transform_outputs:

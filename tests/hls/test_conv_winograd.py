@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: Apache-2.0
+"""conv_winograd in C-simulation against the reference, bit by bit; and what catches its defects."""
+
+from __future__ import annotations
+
+import shutil
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convloom.errors import ConvloomError
+from convloom.kernels import load_kernel
+from convloom.layer import ConvLayer, Requant
+from convloom.lowering import lower
+from convloom.lowering.vectors import write_vectors
+from convloom.lowering.winograd import ORDERS, winograd_job
+from convloom.random_layers import random_layers
+from convloom.reference import ALGORITHMS
+from hlsc import toolchain
+from hlsc.csim import Kernel
+from hlsc.errors import HlscError
+
+SPEC = load_kernel("conv_winograd")
+
+
+@lru_cache
+def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: bool = False):
+    return Kernel(
+        SPEC.sources,
+        SPEC.top,
+        include_dirs=SPEC.include_dirs,
+        defines=SPEC.defines(config),
+        headers=headers,
+        compiler=compiler,
+        sanitize=sanitize,
+    )
+
+
+def make_job(config: str, order: str | None, layer: ConvLayer, x, w, bias):
+    return winograd_job(SPEC, config, layer, *layer.check_tensors(x, w, bias), order=order)
+
+
+def check(built: Kernel, config: str, order: str | None, layer: ConvLayer, x, w, bias, **options):
+    """One layer: status 0, and every bit of the one transfer as the reference has it."""
+    job = make_job(config, order, layer, x, w, bias)
+    run = built.run(job.streams, job.registers, **options)
+    assert run.scalars["status"] == 0, SPEC.explain_status(run.scalars["status"])
+    expected = ALGORITHMS["im2col"](layer, x, w, bias).y
+    result = job.result(run.streams["out"])
+    np.testing.assert_array_equal(result, expected, err_msg=f"{layer.name} {order}")
+    # Outputs outside the map and bytes of filters past the last are 0 too.
+    np.testing.assert_array_equal(run.streams["out"][0], job.pack(expected))
+    return run
+
+
+def layers(count: int, seed: int):
+    """Random 3×3 layers of stride 1."""
+    return random_layers(
+        count, seed, kernels=[(3, 3)], max_stride=1, max_dilation=1, exclude=("groups", "depthwise")
+    )
+
+
+def sweep(built: Kernel, config: str, count: int, seed: int) -> None:
+    for sample in layers(count, seed):
+        for order in ORDERS:
+            check(built, config, order, *sample)
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_random_layers(part, seed):
+    sweep(kernel("tiny"), "tiny", 10, seed + part)
+
+
+@pytest.mark.parametrize("config", ["tiny_f2", "z2"])
+def test_random_layers_of_the_other_configurations(config, seed):
+    sweep(kernel(config), config, 12, seed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("part", range(10))
+@pytest.mark.parametrize("config", SPEC.configs)
+def test_random_layers_long(config, part, seed):
+    sweep(kernel(config), config, 50, seed + 1000 + part)
+
+
+def test_open_vendor_headers(seed):
+    sweep(kernel("tiny", "xilinx", "g++"), "tiny", 4, seed)
+
+
+def test_sanitizers(seed):
+    sweep(kernel("tiny", sanitize=True), "tiny", 5, seed)
+
+
+def tensors(layer: ConvLayer, seed: int = 3) -> tuple:
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-128, 128, layer.x_shape, np.int8)
+    w = rng.integers(-128, 128, layer.w_shape, np.int8)
+    return layer, x, w, rng.integers(-999, 999, layer.k, np.int32)
+
+
+def several(kind: str, requant: bool = True) -> tuple:
+    """Layers that at `tiny` take several strips of a map, or several sets of images; all else too."""
+    if kind == "strips":
+        n, h, w, c, k, pads = 2, 26, 10, 13, 5, (1, 1, 1, 0)
+    else:
+        n, h, w, c, k, pads = 7, 5, 4, 11, 7, (1, 0, 1, 1)
+    scales = None
+    if requant:
+        factors = np.random.default_rng(5).uniform(1e-4, 1e-2, k)
+        scales = Requant.from_scales(factors, zero_point=-3)
+    return tensors(ConvLayer(n, h, w, c, k, 3, 3, pads=pads, x_zero_point=5, requant=scales))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("requant", [False, True])
+@pytest.mark.parametrize("kind", ["strips", "sets"])
+def test_several_of_everything(kind, requant, order):
+    sample = several(kind, requant)
+    registers = make_job("tiny", order, *sample).registers
+    assert registers["groups"] >= 2 and registers["group_blocks"] >= 2 and registers["row_slots"] >= 2
+    assert registers["loop_order"] == (order == "map")
+    if order == "weights":
+        assert registers["image_sets"] >= 2
+        assert registers["strips" if kind == "strips" else "set_images"] >= 2
+        name = "strip_rows" if kind == "strips" else "set_images"
+        assert registers[name] != registers[f"{name}_last"]
+    check(kernel("tiny"), "tiny", order, *sample)
+
+
+def test_order_moves_what_it_says():
+    sample = several("strips")
+    by_map, by_weights = (make_job("tiny", order, *sample) for order in ORDERS)
+    assert len(by_map.streams["in0"]) == by_map.registers["groups"]
+    assert len(by_map.streams["in1"]) == 1
+    assert len(by_weights.streams["in0"]) == 1
+    assert len(by_weights.streams["in1"]) == 2 * by_weights.registers["strips"]
+    assert make_job("tiny", None, *sample).bytes_in == min(by_map.bytes_in, by_weights.bytes_in)
+
+
+@pytest.mark.parametrize("signs", ["lowest", "opposite", "input rows", "kernel rows", "random"])
+def test_extremes_at_the_most_channels(signs):
+    """Every value at an end of int8, C = 512: the sums of all elements are as large as they get."""
+    layer = ConvLayer(1, 6, 6, 512, 7, 3, 3)
+    rng = np.random.default_rng(9)
+    x, w = np.full(layer.x_shape, -128, np.int8), np.full(layer.w_shape, -128, np.int8)
+    if signs == "opposite":
+        w[:] = 127
+    elif signs == "input rows":  # of V element (0, 0): signs of row 0 of B' along both axes
+        row = np.array([1, 1, -1, 1, 1, 1])
+        x[:] = np.where(np.outer(row, row) > 0, 127, -128)[None, :, :, None]
+    elif signs == "kernel rows":  # of U element (2, 2) of G': signs (−1, 1, −1) along both axes
+        row = np.array([-1, 1, -1])
+        w[:] = np.where(np.outer(row, row) > 0, 127, -128)[None, :, :, None]
+    elif signs == "random":
+        x, w = (rng.choice(np.array([-128, 127], np.int8), s) for s in (layer.x_shape, layer.w_shape))
+    check(kernel("z2"), "z2", None, layer, x, w, np.zeros(7, np.int32))
+
+
+@pytest.mark.parametrize(("config", "filters", "each"), [("z2", 12, 73_728), ("tiny_f2", 2, 100_352)])
+def test_multiplications(config, filters, each):
+    """Counted by the tiles of one channel that the array took: each meets T² multipliers per column.
+
+    14×14×128 with one pad: 16 tiles · 36 · 128 = 73,728 products per filter with F(4×4), 49 · 16 · 128
+    = 100,352 with F(2×2), against 14·14·9·128 = 225,792.  In C-simulation a process ends before the
+    next begins, so the most that a FIFO ever holds is all that goes through it.
+    """
+    sizes = SPEC.config(config)
+    channels = min(128, sizes["kernel_words"])  # the kernels of 128 channels are too many for tiny_f2
+    layer = ConvLayer(1, 14, 14, channels, filters, 3, 3, pads=(1, 1, 1, 1))
+    run = check(kernel(config), config, None, *tensors(layer))
+    multipliers = (sizes["tile"] + 2) ** 2 * sizes["cols"]
+    used = run.high_water["tiles"] * multipliers
+    assert used // filters * 128 // channels == each
+    assert layer.macs // filters * 128 // channels == 225_792
+    name = f"winograd_f{sizes['tile']}"
+    assert used == ALGORITHMS[name](*tensors(layer)).multiplications
+
+
+def test_memories_hold_what_their_depths_say():
+    job = make_job("tiny", "map", *several("strips"))
+    passed = kernel("tiny").run(job.streams, job.registers).high_water
+    assert passed["raw"] * 9 + passed["params"] == len(job.streams["in1"][0])
+    sizes, groups = SPEC.config("tiny"), job.registers["groups"]
+    assert passed["raw"] <= groups * sizes["raw_words"]
+    assert passed["params"] <= groups * sizes["max_blocks"] * sizes["cols"]
+
+
+BAD_REGISTERS = [
+    ("height", 0, "bad_map"),
+    ("height", 1 << 20, "bad_map"),
+    ("height", 40, "bad_map"),
+    ("width", 0, "bad_map"),
+    ("width", 12, "bad_map"),
+    ("pad_top", 4, "bad_map"),
+    ("pad_top", 1 << 31, "bad_map"),
+    ("pad_left", 3, "bad_map"),
+    ("out_height", 0, "bad_map"),
+    ("out_height", 1 << 16, "bad_map"),
+    ("out_width", 5, "bad_map"),
+    ("channels", 0, "bad_channels"),
+    ("channels", 17, "bad_channels"),
+    ("channels", 33, "bad_channels"),
+    ("channels", 1 << 16, "bad_channels"),
+    ("group_blocks", 0, "bad_channels"),
+    ("group_blocks", 3, "bad_channels"),
+    ("filters", 0, "bad_filters"),
+    ("filters", 7, "bad_filters"),
+    ("filters", 1 << 16, "bad_filters"),
+    ("groups", 0, "bad_filters"),
+    ("groups", 3, "bad_filters"),
+    ("group_blocks_last", 0, "bad_filters"),
+    ("group_blocks_last", 2, "bad_filters"),
+    ("image_sets", 0, "bad_strips"),
+    ("image_sets", 1 << 16, "bad_strips"),
+    ("set_images", 0, "bad_strips"),
+    ("set_images", 2, "bad_strips"),
+    ("set_images_last", 2, "bad_strips"),
+    ("strips", 0, "bad_strips"),
+    ("strips", 3, "bad_strips"),
+    ("strip_rows", 3, "bad_strips"),
+    ("strip_rows", 1 << 14, "bad_strips"),
+    ("strip_rows_last", 0, "bad_strips"),
+    ("out_height", 30, "bad_strips"),
+    ("row_slots", 0, "bad_rows"),
+    ("row_slots", 2, "bad_rows"),
+    ("row_slots", 5, "bad_rows"),
+    ("row_slots", 256, "bad_rows"),
+    ("loop_order", 1, "bad_order"),
+    ("loop_order", 2, "bad_order"),
+    ("int8_output", 2, "bad_output"),
+    ("x_zero_point", -129, "bad_output"),
+    ("y_zero_point", 128, "bad_output"),
+    ("clamp_low", -129, "bad_output"),
+    ("clamp_high", 200, "bad_output"),
+]
+
+
+@pytest.mark.parametrize(("register", "value", "status"), BAD_REGISTERS)
+def test_bad_register_ends_the_run_with_its_status(register, value, status):
+    registers = make_job("tiny", "weights", *several("strips")).registers
+    run = kernel("tiny").run({}, {**registers, register: value})
+    assert SPEC.explain_status(run.scalars["status"]) == SPEC.explain_status(SPEC.status[status])
+    assert sum(map(len, run.streams["out"])) == 0
+    text = SPEC.explain_status(SPEC.status[status])
+    assert register in text or register.split("_")[0] in text
+
+
+def test_a_strip_larger_than_the_rows_on_chip_is_refused():
+    """A single strip of any claimed size must not get past the check: it would never be complete."""
+    registers = dict(make_job("tiny", "weights", *several("strips")).registers)
+    registers.update(strips=1, strip_rows=7, strip_rows_last=7)
+    assert kernel("tiny").run({}, registers).scalars["status"] == SPEC.status["bad_rows"]
+    registers.update(strip_rows=1 << 14)
+    assert kernel("tiny").run({}, registers).scalars["status"] == SPEC.status["bad_strips"]
+    registers.update(strip_rows=7, set_images=2, set_images_last=2, image_sets=1, loop_order=1)
+    sample = several("strips")
+    job = make_job("tiny", "map", *sample)
+    assert {k: v for k, v in job.registers.items() if k != "row_slots"} == {
+        k: v for k, v in registers.items() if k != "row_slots"
+    }
+
+
+@pytest.mark.parametrize("stream", ["in0", "in1"])
+def test_misplaced_tlast_is_reported(stream):
+    job = make_job("tiny", None, *several("sets"))
+    streams = {name: list(transfers) for name, transfers in job.streams.items()}
+    first = streams[stream][0]
+    streams[stream][:1] = [first[:7], first[7:]]
+    run = kernel("tiny").run(streams, job.registers)
+    assert run.scalars["status"] == SPEC.status[f"{stream}_tlast"]
+    assert stream in SPEC.explain_status(run.scalars["status"])
+
+
+def test_missing_tlast_between_transfers_is_reported():
+    job = make_job("tiny", "map", *several("sets"))
+    streams = dict(job.streams, in0=[np.concatenate(job.streams["in0"])])
+    run = kernel("tiny").run(streams, job.registers)
+    assert run.scalars["status"] == SPEC.status["in0_tlast"]
+
+
+MUTANTS = {
+    "wrong input row": ("transforms.h", "v[3] = even + twice", "v[3] = even - twice"),
+    "wrong kernel row": ("transforms.h", "u[4] = weighted - middle", "u[4] = weighted + middle"),
+    "wrong quotient": ("transforms.h", "Residue(y << 24)", "Residue(y << 23)"),
+    "stale U": ("compute.h", "at != written", "true"),
+    "drain overtaken": ("compute.h", "&& drain_left != 0)", "&& false)"),
+    "dropped last tile": ("read.h", "tile_col.tick(s.last_tile_col)", "tile_col.tick(0)"),
+    "dropped beat": ("write.h", "complete && begun", "complete && begun && !out.last"),
+    "row given up early": ("read.h", "kept = !release", "kept = false"),
+    "padding not filled": ("read.h", "inside ? beat : padding", "beat"),
+}  # fmt: skip
+
+
+def mutant(folder: Path, config: str, file: str, old: str, new: str) -> Kernel:
+    """The kernel with one place of its source changed."""
+    folders = []
+    for directory in SPEC.include_dirs:
+        folders.append(folder / directory.name)
+        shutil.copytree(directory, folders[-1])
+    source = next(f / file for f in folders if (f / file).exists())
+    text = source.read_text()
+    assert old in text, "the mutant no longer applies"
+    source.write_text(text.replace(old, new))
+    sources = [folders[0] / s.name for s in SPEC.sources]
+    return Kernel(sources, SPEC.top, include_dirs=folders, defines=SPEC.defines(config))
+
+
+RARELY = ("wrong kernel row", "wrong quotient", "padding not filled")  # compiling takes long
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.nightly] if n in RARELY else []) for n in MUTANTS]
+)
+def test_mutant_is_caught(name, tmp_path):
+    built = mutant(tmp_path, "tiny", *MUTANTS[name])
+    with pytest.raises((AssertionError, ConvloomError, HlscError)):
+        for kind in ("strips", "sets"):
+            for order in ORDERS:
+                check(built, "tiny", order, *several(kind), timeout=5)
+
+
+@pytest.mark.nightly
+def test_mutant_that_overwrites_kernels_in_use_is_caught(tmp_path):
+    """Kernels are taken in while three tiles still need those before: only z2 asks that early."""
+    sample = tensors(ConvLayer(1, 6, 14, 500, 14, 3, 3))
+    check(kernel("z2"), "z2", "map", *sample)
+    change = "compute.h", "Turn(written - freed) != C::KERNEL_WORDS", "true"
+    with pytest.raises(AssertionError, match="not equal"):
+        check(mutant(tmp_path, "z2", *change), "z2", "map", *sample)
+
+
+def compile_flags(headers: str, config: str) -> list[str | Path]:
+    shim = headers == "shim"
+    system = [toolchain.shim_include_dir()] if shim else toolchain.xilinx_include_dirs()
+    flags = ["-std=c++11", *(f"-isystem{d}" for d in system), *(f"-I{d}" for d in SPEC.include_dirs)]
+    return flags + [f"-D{k}={v}" for k, v in SPEC.defines(config).items()]
+
+
+@lru_cache
+def build_testbench(headers: str, config: str) -> Path:
+    """The kernel's ordinary C++ test bench as a program, as vendor C-simulation would build it."""
+    sources = [*SPEC.sources, SPEC.testbench]
+    flags = [*compile_flags(headers, config), "-O1", "-w"]
+    compiler = toolchain.clang() if headers == "shim" else toolchain.gxx()
+
+    def build(work: Path) -> list[Path]:
+        for source in sources:
+            args = [*flags, "-MD", "-c", source, "-o", work / f"{source.stem}.o"]
+            compiler.run(args, what=f"compiling {source.name}")
+        objects = sorted(work.glob("*.o"))
+        toolchain.gxx().run([*objects, "-o", work / "testbench"], what="linking the test bench")
+        return [f for d in work.glob("*.d") for f in toolchain.depfile(d, skip=[Path("/usr")])]
+
+    key = [compiler.version, [str(f) for f in flags], *sources]
+    return toolchain.cached("testbench", key, build) / "testbench"
+
+
+@pytest.mark.parametrize("headers", ["shim", "xilinx"])
+def test_testbench_plays_vector_files(headers, seed, tmp_path):
+    files = []
+    for i, (layer, x, w, bias) in enumerate(layers(3, seed)):
+        job = lower(layer, x, w, bias, kernel=SPEC, config="tiny")
+        files.append(tmp_path / f"{i}.txt")
+        write_vectors(files[-1], job, job.pack(ALGORITHMS["im2col"](layer, x, w, bias).y))
+    run = toolchain.run([build_testbench(headers, "tiny"), *files], what="test bench", timeout=60)
+    assert "3 passed, 0 failed" in run.stdout
+
+
+def test_testbench_fails_on_a_wrong_beat(tmp_path):
+    layer, x, w, bias = several("sets")
+    job = lower(layer, x, w, bias, kernel=SPEC, config="tiny")
+    expected = job.pack(ALGORITHMS["im2col"](layer, x, w, bias).y)
+    expected[7] ^= np.uint64(1)
+    write_vectors(tmp_path / "vectors.txt", job, expected)
+    argv = [build_testbench("shim", "tiny")]  # without arguments it looks for vectors.txt, as here
+    run = toolchain.run(argv, what="test bench", cwd=tmp_path, timeout=60, check=False)
+    assert run.code == 1
+    assert "out beat 7 of" in run.stderr
+
+
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-fsyntax-only"]
+
+
+@pytest.mark.parametrize(
+    ("compiler", "headers", "config"),
+    [
+        *(("clang", "shim", c) for c in SPEC.configs),
+        ("clang", "xilinx", "z2"),
+        ("g++", "xilinx", "tiny"),
+    ],
+)
+def test_compiles_without_warnings(compiler, headers, config):
+    tool = toolchain.clang() if compiler == "clang" else toolchain.gxx()
+    flags = WARNINGS + compile_flags(headers, config)
+    for source in (*SPEC.sources, SPEC.testbench):
+        tool.run([*flags, source], what=f"compiling {Path(source).name}")
