@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Layers of published networks that `make bench` and docs/algorithms.md measure, and tensors for them."""
+"""Layers of published networks, measured by `make bench` and docs/algorithms.md, and their tensors."""
 
 from __future__ import annotations
 

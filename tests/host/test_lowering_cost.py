@@ -67,7 +67,7 @@ def check(count: int, seed: int, config: str) -> None:
             except UnsupportedError:
                 continue  # the pieces of one block do not fit
             if dilated(layer, lowering):
-                with pytest.raises(UnsupportedError, match="dilation .* must be 1"):
+                with pytest.raises(UnsupportedError, match=r"dilation .* must be 1"):
                     gemm_cost(layer, lowering, tiling_of(job))
                 continue
             # The image size holds the number of stored pieces: the formula must not peek.
@@ -156,5 +156,5 @@ def test_whole_layer_formulas_are_those_of_the_references(seed: int) -> None:
 
 
 def test_an_unknown_lowering_is_refused() -> None:
-    with pytest.raises(ConvloomError, match="lowering must be one of .*, not 'fft'"):
+    with pytest.raises(ConvloomError, match=r"lowering must be one of .*, not 'fft'"):
         pieces_stored(ConvLayer(1, 4, 4, 1, 1, 3, 3), "fft", 0, 1)

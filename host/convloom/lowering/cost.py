@@ -110,13 +110,11 @@ class Axis:
 def _axes(layer: ConvLayer, lowering: str) -> tuple[Axis, Axis]:
     """Rows and columns of the pieces; UnsupportedError where dilation leaves gaps in the intervals."""
     top, left, _, _ = layer.pads
-    taps = {"mec": ((layer.r, layer.dilation[0]),)}.get(
-        lowering, ((layer.r, layer.dilation[0]), (layer.s, layer.dilation[1]))
-    )
-    if any(count > 1 and dilation > 1 for count, dilation in taps):
+    gaps = [layer.r > 1 and layer.dilation[0] > 1, layer.s > 1 and layer.dilation[1] > 1]
+    if gaps[0] or (gaps[1] and lowering != "mec"):
         raise UnsupportedError(
-            f"{layer.name}: dilation for the byte formula of {lowering} must be 1 along axes with several "
-            f"taps, not {layer.dilation}; lower the layer and read the bytes off its job"
+            f"{layer.name}: dilation for the byte formula of {lowering} must be 1 where there are "
+            f"several taps, not {layer.dilation}; lower the layer and read the bytes off its job"
         )
     rows = Axis(layer.oh, layer.h, layer.r, layer.stride[0], top)
     if lowering == "mec":  # the width is lowered already: a piece per output column
@@ -196,11 +194,11 @@ def tiling_of(job: Job) -> GemmTiling:
 def gemm_cost(layer: ConvLayer, lowering: str, tiling: GemmTiling) -> GemmCost:
     """Bytes of the layer under `lowering`, cut as `tiling` says.
 
-    With M = N·OH·OW rows in tiles of m, each row of g pieces of l words of w bytes per chunk, T tables
-    of ⌈m·g/4⌉ beats, D the most pieces that a tile stores, B blocks of b filters in all:
+    With M = N·OH·OW rows in tiles of m, a row g pieces of l words of w bytes per chunk, D the most
+    pieces that a tile stores (`pieces_stored`), and B blocks of b filters in all:
 
     - buffer = groups · row tiles · (8·⌈m·g/4⌉ + chunks · D·l·w); in0 = buffer · filter tiles;
-    - in1 = groups · row tiles · B·b · (8 + chunks · g·l·w): one parameter beat per filter, then weights;
+    - in1 = groups · row tiles · B·b · (8 + chunks · g·l·w): per filter a parameter beat and weights;
     - out = groups · M · 8 · (beats of the filters of each block, summed over the blocks).
 
     Raises UnsupportedError for dilation that the formula does not cover.

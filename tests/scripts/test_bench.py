@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench`: the table of bytes, and that a formula which is wrong by a beat fails it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    module = importlib.import_module("bench")
+    # Two layers are enough here: one that indirect can not do, one that all can.
+    few = (module.bench_bytes.RESNET18[0], module.bench_bytes.RESNET18[-1])
+    monkeypatch.setattr(module.bench_bytes.measure, "__defaults__", (few,))
+    return module
+
+
+def test_bytes_are_printed_and_equal_the_formula(bench, capsys):
+    assert bench.main(["bytes"]) == 0
+    out = capsys.readouterr().out
+    assert "| 7×7 s2 224²×3→64 |     1 | 2040816 | 1896792 |  refused |       yes |" in out
+    assert "refused: 7x7s2_224x224x3_64: R·S must be at most 32" in out
+    assert bench.main(["bytes", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["bytes"]
+    assert list(first["refused"]) == ["indirect"]
+    assert first["im2col_matrix"] == 112 * 112 * 7 * 7 * 3 and first["map"] == 224 * 224 * 3
+    assert list(second["measured"]) == ["im2col", "mec", "indirect"]
+    assert second["measured"] == second["formula"]
+
+
+@pytest.mark.parametrize("stream", ["in0", "in1", "out", "buffer"])
+def test_a_formula_wrong_by_a_beat_is_found(bench, capsys, monkeypatch, stream):
+    right = bench.bench_bytes.gemm_cost
+
+    def wrong(layer, lowering, tiling):
+        cost = right(layer, lowering, tiling)
+        if lowering != "mec" or layer.r != 3:
+            return cost
+        return replace(cost, **{stream: getattr(cost, stream) + 8})
+
+    monkeypatch.setattr(bench.bench_bytes, "gemm_cost", wrong)
+    assert bench.main(["bytes"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.count(" NO ") == 1
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("bench: 3×3 7²×512→512, mec: formula must be GemmCost(in0=")
+
+
+def test_an_unknown_part_is_refused(bench, capsys):
+    with pytest.raises(SystemExit):
+        bench.main(["speed"])
+    assert "part must be bytes or csim, not 'speed'" in capsys.readouterr().err
