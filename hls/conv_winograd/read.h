@@ -62,6 +62,7 @@ fill_padding:
   Counter<8> load_slot;
   Word load_base = 0;
   bool loading = s.run;
+  bool load_inside = s.pad_top == 0;  // the row is not padding; as of the iteration before
 
   // Rows in the ring.  What an iteration does is counted in the next and looked at in the one
   // after: that keeps the recurrences short and costs a cycle per row and tile row.
@@ -189,9 +190,11 @@ stream_pixels:
       }
     }
 
+    // A new row is not loaded before the iteration after the next.
+    const bool next_inside = load_row.n >= s.pad_top && load_row.n < s.end_row;
     if (load) {
       came = true;
-      if (load_row.n >= s.pad_top && load_row.n < s.end_row) {
+      if (load_inside) {
         const axis64 beat = in0.read();
         const Word at = load_base + s.first_word + load_beat.n;
       store_bank:
@@ -216,6 +219,7 @@ stream_pixels:
         }
       }
     }
+    load_inside = next_inside;
   }
   tlast_ok.write(ok);
 }
