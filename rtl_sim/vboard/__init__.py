@@ -45,10 +45,10 @@ Overlay download resets the PL):
                  "in1": …, "out": …},
      "dma": {"axi_dma_0": {"mm2s": {"transfers": 1, "bytes": 80,   # completed
                                     "control": 1, "status": 2,     # the registers DMACR and DMASR
-                                    "left": 0},                    # bytes not yet moved of the present one
+                                    "left": 0},                    # bytes of the present one to go
                            "s2mm": …},
              "axi_dma_1": {"mm2s": …}},
-     "ddr": {"bytes_read": 160, "bytes_written": 80, "limit_stalls": 3},  # the last: beats held back by the sum
+     "ddr": {"bytes_read": 160, "bytes_written": 80, "limit_stalls": 3},  # beats held back
      "cma": {"bytes": 134217728, "used": 4096, "buffers": 1},
      "faults": ["axi_dma_0 S2MM: …"]}    # what a real board would do silently, last 32, oldest first
 

@@ -64,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
         help="cycles that it holds, counted from programming (0 20000)",
     )
     serve.add_argument("--with-parent", action="store_true", help="end when standard input ends")
+    serve.add_argument(
+        # What Board has built already: finding it again would import the whole compiler.
+        "--prebuilt",
+        nargs=3,
+        metavar=("LIBRARY", "BITSTREAM", "DIGEST"),
+        help=argparse.SUPPRESS,
+    )
     serve.set_defaults(run=_serve)
     boards = commands.add_parser("boards", help="list the board profiles", allow_abbrev=False)
     boards.set_defaults(run=_boards)
@@ -96,24 +103,22 @@ def _boards(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from vboard.artefacts import build_overlay
-    from vboard.model import Logic, build_library, design
+    from vboard.model import Logic
     from vboard.server import BoardState, check_address, make_server
 
     check_address(options.address, options.allow_remote)  # before minutes of compiling
     profile = load_profile(options.board)
-    overlay = build_overlay(options.kernel, options.board, options.config)
-    library = build_library(design(options.kernel, options.config), trace=options.waveform is not None)
-    logic = Logic(library, profile)
+    library, bitstream, digest = options.prebuilt or _prebuild(options)
+    logic = Logic(Path(library), profile)
     if options.waveform is not None:
         logic.record(options.waveform, *options.window)
     identity = dict(kernel=options.kernel, config=options.config, board=options.board)
-    state = BoardState(logic, profile, identity | {"digest": overlay.digest})
+    state = BoardState(logic, profile, identity | {"digest": digest})
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     server = make_server(state, options.address, options.allow_remote)
-    print(f"ready at {options.address}: {overlay.bitstream}", flush=True)
+    print(f"ready at {options.address}: {bitstream}", flush=True)
     _wait(ended, options.with_parent)
     server.stop(0.2).wait(2)
     # A thread may still be in the model; the process ends anyway.
@@ -121,6 +126,15 @@ def _serve(options: argparse.Namespace) -> int:
         logic.close()
     sys.stdout.flush()
     os._exit(0)
+
+
+def _prebuild(options: argparse.Namespace) -> tuple[str, str, str]:
+    from vboard.artefacts import build_overlay
+    from vboard.model import build_library, design
+
+    overlay = build_overlay(options.kernel, options.board, options.config)
+    library = build_library(design(options.kernel, options.config), trace=options.waveform is not None)
+    return str(library), str(overlay.bitstream), overlay.digest
 
 
 def _wait(ended: threading.Event, with_parent: bool) -> None:
@@ -152,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         print(
-            f"vboard: internal error: {type(error).__name__}: {json.dumps(str(error))}; please report it",
+            f"vboard: internal error: {type(error).__name__}: {json.dumps(str(error))}; please report",
             file=sys.stderr,
         )
         return 70

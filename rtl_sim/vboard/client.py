@@ -18,6 +18,7 @@ from typing import Any
 
 from vboard.artefacts import build_overlay
 from vboard.errors import VboardError
+from vboard.model import build_library, design
 from vboard.profile import Profile, load_profile
 from vboard.protocol import messages
 
@@ -52,7 +53,10 @@ class Board:
     ) -> None:
         self.profile: Profile = load_profile(board)
         self.kernel, self.config, self.timeout = kernel, config, timeout
-        self.bitstream: Path = build_overlay(kernel, board, config, out=out).bitstream
+        overlay = build_overlay(kernel, board, config, out=out)
+        library = build_library(design(kernel, config), trace=waveform is not None)
+        self.bitstream: Path = overlay.bitstream
+        self._prebuilt = [str(library), str(overlay.bitstream), overlay.digest]
         self._directory: str | None = None
         self._process: subprocess.Popen[str] | None = None
         self._channel: Any = None
@@ -71,6 +75,7 @@ class Board:
         self.address = f"unix:{self._directory}/vb"
         argv = [sys.executable, "-m", "vboard", "serve", self.kernel, "--board", self.profile.name]
         argv += ["--config", self.config, "--address", f"{self.address}:{PORT}", "--with-parent"]
+        argv += ["--prebuilt", *self._prebuilt]
         if self._waveform:
             file, first, last = self._waveform
             argv += ["--waveform", str(Path(file).absolute()), "--window", str(first), str(last)]
@@ -92,7 +97,7 @@ class Board:
 
     def _await_ready(self) -> None:
         assert self._process is not None and self._process.stdout is not None
-        limit = self.timeout if self._waveform else min(self.timeout, _START_SECONDS)
+        limit = min(self.timeout, _START_SECONDS)
         deadline = time.monotonic() + limit
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
@@ -159,7 +164,7 @@ class Board:
 
     def read_file(self, path: str) -> bytes:
         """A file of the board."""
-        import grpc
+        import grpc  # type: ignore[import-untyped]
 
         if not self.alive:
             raise VboardError("the virtual board must be running to be asked; start it")

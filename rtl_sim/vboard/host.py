@@ -45,7 +45,7 @@ class Host:
     def buffer(self, beats: Beats | int) -> tuple[int, Beats]:
         """(physical address, view) of a new buffer: a copy of beats, or so many beats."""
         count = beats if isinstance(beats, int) else len(beats)
-        address, size = self.cma.find(self.cma.allocate(8 * count))
+        address, _ = self.cma.find(self.cma.allocate(8 * count))
         view = np.frombuffer(self.logic.memory, np.uint64, count, address - self.cma.base)
         if not isinstance(beats, int):
             view[:] = beats
@@ -84,7 +84,7 @@ class Host:
         out_beats: int,
         seconds: float = 60.0,
     ) -> Beats:
-        """One run of the kernel: receive armed, started, every transfer as soon as its channel is free."""
+        """One run: receive armed, kernel started, every transfer as soon as its channel is free."""
         self.cma.clear()
         self.start_channels()
         for name, value in registers.items():

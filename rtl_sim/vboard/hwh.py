@@ -76,9 +76,7 @@ def hwh_text(spec: KernelSpec, config: str, profile: Profile) -> str:
 
 
 def _module(modules: Element, instance: str, vlnv: str, **more: str) -> Element:
-    return SubElement(
-        modules,
-        "MODULE",
+    attributes = dict(
         FULLNAME=f"/{instance}",
         HWVERSION=vlnv.rpartition(":")[2],
         INSTANCE=instance,
@@ -86,8 +84,8 @@ def _module(modules: Element, instance: str, vlnv: str, **more: str) -> Element:
         IS_ENABLE="1",
         MODTYPE=vlnv.split(":")[2],
         VLNV=vlnv,
-        **more,
     )
+    return SubElement(modules, "MODULE", attributes | more)
 
 
 def _parameters(module: Element, values: Mapping[str, object]) -> None:

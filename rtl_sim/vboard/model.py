@@ -20,7 +20,6 @@ from typing import Any
 
 from convloom.kernels import KernelSpec, load_kernel
 from hlsc import toolchain
-from hlsc.flow import synthesized
 from vboard.errors import VboardError
 from vboard.profile import Profile
 
@@ -55,6 +54,8 @@ class Design:
 @lru_cache
 def design(kernel: str, config: str) -> Design:
     """Synthesise a kernel (or find it in the cache): the RTL of every other level of simulation."""
+    from hlsc.flow import synthesized  # imports the compiler's engines, which takes seconds
+
     spec = load_kernel(kernel)
     made = synthesized(
         spec.sources, spec.top, include_dirs=spec.include_dirs, defines=spec.defines(config)

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import grpc
-from google.protobuf.message_factory import GetMessageClass
+import grpc  # type: ignore[import-untyped]
+from google.protobuf.message_factory import GetMessageClass  # type: ignore[import-untyped]
 
 from convloom.errors import ConvloomError
 from hlsc.errors import HlscError
@@ -329,7 +329,7 @@ class _Services:
     def gpio_get_gpio(self, request: Any, reply: Any) -> Any:
         if request.direction not in ("in", "out") or not 0 <= request.index < 1024:
             raise VboardError(
-                f"GPIO must have an index of 0 to 1023 and a direction of in or out, not {request.index}"
+                f"GPIO must have an index of 0 to 1023 and direction in or out, not {request.index}"
                 f" and {request.direction[:20]!r}"
             )
         name = f"{request.index}:{request.direction}"

@@ -18,10 +18,12 @@ __all__ = ["Cma", "Files", "PsRegisters"]
 FIRMWARE = "/lib/firmware/"
 FPGA_MANAGER = "/sys/class/fpga_manager/fpga0/"
 
-_MAX_FILES = 256
+# There is no call that makes a directory, so these are all that can hold files.
+_WRITABLE = ("/lib/firmware", "/tmp", "/home/xilinx")
+_MAX_FILES = 100  # of each directory
 _MAX_PATH = 512
 _MAX_FILE_BYTES = 64 << 20
-_MAX_ALL_BYTES = 128 << 20
+_MAX_BYTES = 64 << 20  # of each directory
 _MAX_BUFFERS = 4096
 
 
@@ -53,7 +55,7 @@ class Files:
         return posixpath.normpath("/" + given.lstrip("/"))
 
     def exists(self, path: str) -> bool:
-        every = (*self._fixed, *self._files, *self.live)
+        every = (*self._fixed, *self._files, *self.live, *(f"{d}/" for d in _WRITABLE))
         return path in every or any(p.startswith(path.rstrip("/") + "/") for p in every)
 
     def read(self, path: str) -> bytes:
@@ -65,21 +67,23 @@ class Files:
         raise VboardError(f"file must exist on the board, not {path[:200]!r}")
 
     def write(self, path: str, data: bytes) -> None:
-        if path in self._fixed or path in self.live or path.startswith("/proc/"):
-            raise VboardError(f"file must not be one of the kernel's, as {path[:200]!r} is")
-        if self.exists(path) and path not in self._files:
-            raise VboardError(f"file must not be a directory, as {path[:200]!r} is")
-        if any(parent in self._files for parent in _parents(path)):
-            raise VboardError(f"file must lie in a directory, not below a file as {path[:200]!r}")
+        directory, _, name = path.rpartition("/")
+        control = path.startswith(FPGA_MANAGER) and path in self._files
+        if not control and (directory not in _WRITABLE or not name):
+            raise VboardError(
+                f"file must lie in {', '.join(_WRITABLE)}, the board's directories, not {path[:200]!r}"
+            )
         if len(data) > _MAX_FILE_BYTES:
             raise VboardError(f"file must have at most {_MAX_FILE_BYTES} bytes, not {len(data)}")
-        held = sum(len(d) for p, d in self._files.items() if p != path)
-        if held + len(data) > _MAX_ALL_BYTES or (
-            path not in self._files and len(self._files) >= _MAX_FILES
-        ):
-            raise VboardError(
-                f"the board's files must stay within {_MAX_ALL_BYTES} bytes and {_MAX_FILES} files"
-            )
+        beside = {p: d for p, d in self._files.items() if p.startswith(directory + "/") and p != path}
+        while len(beside) >= _MAX_FILES or len(data) + sum(map(len, beside.values())) > _MAX_BYTES:
+            if directory + "/" != FIRMWARE:
+                raise VboardError(
+                    f"files in {directory} must stay within {_MAX_FILES} and {_MAX_BYTES} bytes"
+                )
+            oldest = next(iter(beside))  # what was sent and never programmed must not bar the next one
+            del beside[oldest], self._files[oldest]
+        self._files.pop(path, None)
         self._files[path] = data
 
     def remove(self, path: str) -> None:
@@ -88,14 +92,6 @@ class Files:
     @staticmethod
     def size_limit() -> int:
         return _MAX_FILE_BYTES
-
-
-def _parents(path: str) -> list[str]:
-    found = []
-    while (parent := posixpath.dirname(path)) not in ("/", path):
-        found.append(parent)
-        path = parent
-    return found
 
 
 class Cma:
@@ -161,7 +157,7 @@ class PsRegisters:
 
     def __init__(self, profile: Profile) -> None:
         if profile.is_zynq7000:
-            self._blocks = ((0xF8000000, 0x1000),)
+            self._blocks: tuple[tuple[int, int], ...] = ((0xF8000000, 0x1000),)
             presets = {0xF8000100: 0x1A000, 0xF8000104: 0x15000, 0xF8000108: 0x14000}
             presets |= {0xF8000120: 0x1F000200}
             presets |= {0xF8000170 + 16 * n: 0x00100A00 for n in range(4)}

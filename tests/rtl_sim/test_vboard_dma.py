@@ -183,7 +183,7 @@ def test_early_tlast_ends_the_receive_with_its_true_length(host, rng):
 
 
 def test_receive_buffer_too_small_is_an_internal_error(host, rng):
-    view, _ = add(host, rng, 16, room=8)
+    add(host, rng, 16, room=8)
     status = until(host, "out", INTERNAL)
     assert status & ERROR_IRQ
     assert until(host, "out", HALTED) & INTERNAL
@@ -256,7 +256,7 @@ def test_a_receive_beyond_its_buffer_is_a_slave_error_and_writes_nothing_there(h
     host.logic.write(host.kernel + 0x10, 1024)
     host.logic.write(host.kernel + 0x18, 1024)
     data = [host.buffer(beats(rng, 1024))[0] for _ in range(2)]
-    address, view = host.buffer(512)  # one page of the two that are sent
+    address, _ = host.buffer(512)  # one page of the two that are sent
     behind = np.frombuffer(host.logic.memory, np.uint64, 512, address + 4096 - host.cma.base)
     before = behind.copy()
     host.transfer("out", address, 8192)
@@ -323,7 +323,7 @@ def test_cycles_do_not_depend_on_how_often_the_host_looks(library, seed):
         rng = np.random.default_rng(seed)
         host = make(library)
         host.start_channels()
-        address, view = host.buffer(400)
+        address, _ = host.buffer(400)
         host.transfer("out", address, 3200)
         host.logic.write(host.kernel + 0x10, 400)
         host.logic.write(host.kernel + 0x18, 400)

@@ -38,8 +38,8 @@ pytest.importorskip("pynq")
 SPEC = load_kernel("gemm_systolic")
 BOARDS = ("pynq-z2", "kv260")
 
-# What every client starts with.  pynq keeps the last overlay's metadata in its own package directory, for
-# all processes: loading has to be one at a time, or another process's ip_dict turns up.
+# What every client starts with.  pynq keeps the last overlay's metadata in its own package directory,
+# for all processes: loading has to be one at a time, or another process's ip_dict turns up.
 PREAMBLE = """
 import fcntl, json, sys, warnings
 import numpy as np
@@ -186,7 +186,7 @@ def test_overlay_shows_ips_registers_and_clock(board, profile):
             ips={n: [d["type"], d["phys_addr"], d["addr_range"]] for n, d in ol.ip_dict.items()
                  if "phys_addr" in d},
             registers=sorted(kernel.register_map._register_classes),
-            offsets={n: r["address_offset"] for n, r in ol.ip_dict["gemm_systolic_0"]["registers"].items()},
+            offsets={n: r["address_offset"] for n, r in kernel.description["registers"].items()},
             control=repr(kernel.register_map.CTRL),
             rows=[int(kernel.register_map.rows), kernel.read(0x10), int(kernel.register_map.rows.rows)],
             low=kernel.read(0x88),

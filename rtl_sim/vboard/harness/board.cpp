@@ -8,12 +8,12 @@ namespace vboard {
 
 namespace {
 
-const uint32_t kWatch = 16;            // cycles between two looks at CTRL of a running kernel
-const uint32_t kQuiet = 2048;          // cycles without a beat after which an idle kernel stays idle
-const uint32_t kLong = 1 << 17;        // the same for a running one: it may still compute, but slowly
-const uint32_t kLiteLimit = 256;       // cycles in which the register file has to answer
-const uint32_t kPatience = 4;          // polls after a write or event that only look
-const uint32_t kSearch = 32;           // the same while an event has not been seen
+const uint32_t kWatch = 16;       // cycles between two looks at CTRL of a running kernel
+const uint32_t kQuiet = 2048;     // cycles without a beat after which an idle kernel stays idle
+const uint32_t kLong = 1 << 17;   // the same for a running one: it may still compute, but slowly
+const uint32_t kLiteLimit = 256;  // cycles in which the register file has to answer
+const uint32_t kPatience = 4;     // polls after a write or event that only look
+const uint32_t kSearch = 32;      // the same while an event has not been seen
 
 std::string register_name(uint64_t address) { return Channel::hex(address); }
 
@@ -47,7 +47,8 @@ void LiteMaster::sample(const Model& model) {
 Board::Board(const Config& config, uint8_t* memory)
     : config_(config),
       ddr_(memory, config.cma_base, config.cma_bytes, config.ddr_bytes,
-           static_cast<uint32_t>(config.ddr_milli_bytes), static_cast<uint32_t>(config.ddr_latency)),
+           static_cast<uint32_t>(config.ddr_milli_bytes),
+           static_cast<uint32_t>(config.ddr_latency)),
       in0_("axi_dma_0 MM2S", static_cast<uint32_t>(config.length_bits)),
       in1_("axi_dma_1 MM2S", static_cast<uint32_t>(config.length_bits)),
       out_("axi_dma_0 S2MM", static_cast<uint32_t>(config.length_bits)) {
@@ -58,8 +59,8 @@ void Board::program() {
   model_.reset(new Model);
   if (!record_file_.empty()) model_->record(record_file_.c_str(), record_first_, record_last_);
   ddr_.reset();
-  for (Channel* c : {static_cast<Channel*>(&in0_), static_cast<Channel*>(&in1_),
-                     static_cast<Channel*>(&out_)}) {
+  for (Channel* c :
+       {static_cast<Channel*>(&in0_), static_cast<Channel*>(&in1_), static_cast<Channel*>(&out_)}) {
     c->reset();
     c->forget();
     c->faults.clear();
@@ -157,7 +158,8 @@ void Board::cycle() {
   }
 }
 
-// CTRL as the RTL says it: ap_done and ap_ready vanish there by being read, and are kept for the host.
+// CTRL as the RTL says it: ap_done and ap_ready vanish there by being read, and are kept for the
+// host.
 void Board::see_control(uint32_t value) {
   control_ = value & ~uint32_t(0xa);
   latched_ |= value & 0xa;
@@ -170,9 +172,12 @@ void Board::see_control(uint32_t value) {
 
 uint64_t Board::events(int source) const {
   switch (source) {
-    case 0: return in0_.events;
-    case 1: return in1_.events;
-    case 2: return out_.events;
+    case 0:
+      return in0_.events;
+    case 1:
+      return in1_.events;
+    case 2:
+      return out_.events;
   }
   return kernel_events_;
 }
@@ -202,11 +207,11 @@ void Board::forget_polls() {
   anchor_ = -1;
 }
 
-// A status register says "busy": runs to the next event, or for as long as given; where an event lies
-// does not depend on that.  First come looks that take no time: a driver may look before it starts the
-// next transfer, and after an event it has to find out, reading several registers, which one it was.
-// Of several registers that are polled in turn only the first lets time pass, so that the host acts
-// on events that come together in one order, however often it reads each.
+// A status register says "busy": runs to the next event, or for as long as given; where an event
+// lies does not depend on that.  First come looks that take no time: a driver may look before it
+// starts the next transfer, and after an event it has to find out, reading several registers, which
+// one it was. Of several registers that are polled in turn only the first lets time pass, so that
+// the host acts on events that come together in one order, however often it reads each.
 void Board::poll(int source, uint32_t milliseconds) {
   seen_[source] = events(source);
   if (anchor_ < 0 || strangers_ >= kSearch) anchor_ = source;
@@ -243,12 +248,14 @@ uint32_t Board::read_kernel(uint32_t offset, uint32_t milliseconds) {
     }
   }
   for (uint32_t i = 0; lite_.reading(); ++i) {
-    if (i > kLiteLimit) throw std::runtime_error("the kernel's register file does not answer a read");
+    if (i > kLiteLimit)
+      throw std::runtime_error("the kernel's register file does not answer a read");
     cycle();
   }
   lite_.start_read(offset);
   for (uint32_t i = 0; lite_.reading(); ++i) {
-    if (i > kLiteLimit) throw std::runtime_error("the kernel's register file does not answer a read");
+    if (i > kLiteLimit)
+      throw std::runtime_error("the kernel's register file does not answer a read");
     cycle();
   }
   return lite_.result();
@@ -366,8 +373,8 @@ void Board::counters(uint64_t* out) const {
     }
   }
   const auto dma = [&out](const Channel& c) {
-    for (uint64_t v : {c.transfers, c.bytes, uint64_t(c.control()), uint64_t(c.status()),
-                       uint64_t(c.left())}) {
+    for (uint64_t v :
+         {c.transfers, c.bytes, uint64_t(c.control()), uint64_t(c.status()), uint64_t(c.left())}) {
       *out++ = v;
     }
   };
@@ -380,8 +387,8 @@ void Board::counters(uint64_t* out) const {
 }
 
 std::vector<std::string> Board::take_faults() {
-  for (Channel* c : {static_cast<Channel*>(&in0_), static_cast<Channel*>(&in1_),
-                     static_cast<Channel*>(&out_)}) {
+  for (Channel* c :
+       {static_cast<Channel*>(&in0_), static_cast<Channel*>(&in1_), static_cast<Channel*>(&out_)}) {
     faults_.insert(faults_.end(), c->faults.begin(), c->faults.end());
     c->faults.clear();
   }

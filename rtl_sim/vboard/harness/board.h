@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The programmable logic of a virtual board: the Verilated kernel between two AXI DMAs, an AXI4-Lite
-// interconnect, a GPIO.  One clock; `cycle()` is its period.
+// The programmable logic of a virtual board: the Verilated kernel between two AXI DMAs, an
+// AXI4-Lite interconnect, a GPIO.  One clock; `cycle()` is its period.
 //
 // Time moves when the host writes a register (a fixed number of cycles) and when it polls something
 // that is busy: then the design runs to its next event.  So nothing depends on how often it polls.
@@ -33,7 +33,8 @@ struct StreamCount {
   uint64_t at_start = 0;  // beats when the kernel was last started
 };
 
-// The kernel's register file seen by its AXI4-Lite master: at most one read and one write under way.
+// The kernel's register file seen by its AXI4-Lite master: at most one read and one write under
+// way.
 class LiteMaster {
  public:
   void reset();
@@ -100,10 +101,11 @@ class Board {
   uint32_t gpio_ = 0, gpio_tri_ = 0;
 
   uint64_t now_ = 0;
-  uint32_t phase_ = 0;  // whose turn it is, and when to look at CTRL: counted from the start of a run
+  uint32_t phase_ =
+      0;  // whose turn it is, and when to look at CTRL: counted from the start of a run
   uint64_t moved_ = 0;  // cycle of the last beat anywhere
-  // Polls since the last write or event; the register that was polled first of them, which alone lets
-  // time pass; polls since that one was last polled.
+  // Polls since the last write or event; the register that was polled first of them, which alone
+  // lets time pass; polls since that one was last polled.
   uint32_t looks_ = 0;
   int anchor_ = -1;
   uint32_t strangers_ = 0;

@@ -14,8 +14,8 @@ enum class Access { kOk, kSlaveError, kDecodeError };
 
 class Ddr {
  public:
-  // `sum`: thousandths of a byte that all ports may move in a cycle.  `memory` stands for the `size`
-  // bytes from `base` on; DDR itself reaches to `end`.
+  // `sum`: thousandths of a byte that all ports may move in a cycle.  `memory` stands for the
+  // `size` bytes from `base` on; DDR itself reaches to `end`.
   Ddr(uint8_t* memory, uint64_t base, uint64_t size, uint64_t end, uint32_t sum, uint32_t latency)
       : memory_(memory), base_(base), size_(size), end_(end), sum_(sum), latency_(latency) {}
 
@@ -29,8 +29,8 @@ class Ddr {
     bounds_.assign(bounds, bounds + 2 * count);
   }
 
-  // Whether a burst may touch these bytes.  Outside DDR nothing answers; what is inside DDR but in no
-  // buffer belongs to someone else: a real board would read or overwrite it without a word.
+  // Whether a burst may touch these bytes.  Outside DDR nothing answers; what is inside DDR but in
+  // no buffer belongs to someone else: a real board would read or overwrite it without a word.
   Access check(uint64_t address, uint64_t bytes) const {
     if (address + bytes > end_) return Access::kDecodeError;
     size_t low = 0, high = bounds_.size() / 2;

@@ -12,13 +12,13 @@
 
 namespace vboard {
 
-const uint32_t kRun = 1, kReset = 4;                                   // DMACR
+const uint32_t kRun = 1, kReset = 4;                                     // DMACR
 const uint32_t kHalted = 1, kIdle = 2, kInternal = 0x10, kSlave = 0x20,  // DMASR
     kDecode = 0x40, kErrors = 0x70, kIoc = 0x1000, kErrorIrq = 0x4000;
-const uint32_t kBurstBytes = 2048;     // 256 beats, and never across 4 KB
-const uint32_t kFifoBeats = 512;       // the DMA's store-and-forward buffer
-const uint32_t kOutstanding = 4;       // bursts under way
-const uint32_t kShutdownCycles = 64;   // from an error to Halted
+const uint32_t kBurstBytes = 2048;    // 256 beats, and never across 4 KB
+const uint32_t kFifoBeats = 512;      // the DMA's store-and-forward buffer
+const uint32_t kOutstanding = 4;      // bursts under way
+const uint32_t kShutdownCycles = 64;  // from an error to Halted
 
 struct Beat {
   uint64_t data;
@@ -63,11 +63,16 @@ class Channel {
   // Registers at offsets 0x00 control, 0x04 status, 0x18 and 0x1C address, 0x28 length.
   uint32_t read(uint32_t offset) const {
     switch (offset) {
-      case 0x00: return control_;
-      case 0x04: return status_;
-      case 0x18: return static_cast<uint32_t>(address_);
-      case 0x1c: return static_cast<uint32_t>(address_ >> 32);
-      case 0x28: return length_;
+      case 0x00:
+        return control_;
+      case 0x04:
+        return status_;
+      case 0x18:
+        return static_cast<uint32_t>(address_);
+      case 0x1c:
+        return static_cast<uint32_t>(address_ >> 32);
+      case 0x28:
+        return length_;
     }
     return 0;
   }
@@ -96,7 +101,8 @@ class Channel {
         start(value);
         return;
     }
-    fault("register " + hex(offset) + " was written: it belongs to scatter-gather, which is not built in");
+    fault("register " + hex(offset) +
+          " was written: it belongs to scatter-gather, which is not built in");
   }
 
   bool active() const { return active_; }
@@ -150,8 +156,10 @@ class Channel {
     if (access == Access::kDecodeError) {
       fail(kDecode, "burst " + where + " lies outside DDR: decode error");
     } else {
-      fail(kSlave, "burst " + where +
-                       " lies in no allocated buffer: slave error (a real board would touch what is there)");
+      fail(
+          kSlave,
+          "burst " + where +
+              " lies in no allocated buffer: slave error (a real board would touch what is there)");
     }
   }
   void shutdown_cycle() {
@@ -187,8 +195,9 @@ class Channel {
       return;
     }
     if (address_ % 8) {
-      fail(kInternal, "address " + hex(address_) +
-                          " is not a multiple of 8 and there is no realignment engine: internal error");
+      fail(kInternal,
+           "address " + hex(address_) +
+               " is not a multiple of 8 and there is no realignment engine: internal error");
       return;
     }
     status_ &= ~kIdle;
@@ -280,8 +289,9 @@ class S2mm : public Channel {
   void taken(const Beat& beat) {
     const uint32_t n = static_cast<uint32_t>(__builtin_popcount(beat.keep));
     if (received_ + n > length_) {
-      fail(kInternal, "packet is longer than the " + std::to_string(length_) +
-                          " bytes of the receive (buffer too small, or TLAST missing): internal error");
+      fail(kInternal,
+           "packet is longer than the " + std::to_string(length_) +
+               " bytes of the receive (buffer too small, or TLAST missing): internal error");
       return;
     }
     received_ += n;
@@ -299,8 +309,10 @@ class S2mm : public Channel {
     if (!burst_) {
       const uint32_t room = (kBurstBytes - static_cast<uint32_t>(next_ % kBurstBytes)) / 8;
       uint32_t beats = fifo_.size();
-      if (beats >= room) beats = room;
-      else if (!ended_) beats = 0;
+      if (beats >= room)
+        beats = room;
+      else if (!ended_)
+        beats = 0;
       if (beats && responses_.size() < kOutstanding) {
         const Access access = ddr.check(next_, 8 * beats);
         if (access != Access::kOk) {
