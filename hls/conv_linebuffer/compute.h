@@ -115,7 +115,9 @@ clear_sums:
   bool loaded = !s.run;  // … and it is there
   // Columns.
   LineRing<C::COLUMNS, C::PIXEL_WORDS, C::COLUMN_NUMBER_BITS> ring;
-  bool fed = !s.run;  // the last column is in
+  bool fed = !s.run;                  // the last column is in
+  bool above = false, level = false;  // the window's last column is loaded, or being loaded
+  bool room = true, full = false;     // the ring has a free column, or just none
   // The window that is multiplied.
   bool multiplied = true;  // the filter group is through
   ap_uint<8> last_block = 0;
@@ -131,11 +133,18 @@ convolve_windows:
     const ap_uint<16> last_inner = s.depthwise ? ap_uint<16>(s.last_word_block) : s.last_word;
     const ap_uint<index_bits(C::PIXEL_WORDS)> word = s.depthwise ? outer.n : inner.n;
     const bool last_use = s.depthwise || outer.n == last_outer;
-    const bool multiply = !multiplied && ring.holds(right, word);
-    const bool take = !fed && ring.room(left, last_use, word);
-
+    const bool multiply = !multiplied && (above || (level && word < ring.at.n));
+    const bool take = !fed && (room || (full && last_use && ring.at.n < word));
     const bool change = loaded && multiplied;
     const bool load = !loaded;
+    bool new_window = false, new_row = false, new_column = false;
+    // How far the loading is ahead of the last column of this window, of the next and of a row's
+    // first, so that only comparisons are left when it is known which it will be.
+    const ap_uint<C::COLUMN_NUMBER_BITS> next_right = right + s.stride_w;
+    const ap_uint<C::COLUMN_NUMBER_BITS> row_right = right + C::TAPS;
+    const ap_int<C::COLUMN_NUMBER_BITS> lead = ring.lead(right);
+    const ap_int<C::COLUMN_NUMBER_BITS> next_lead = ring.lead(next_right);
+    const ap_int<C::COLUMN_NUMBER_BITS> row_lead = ring.lead(row_right);
 
     // Multiply.
     if (multiply) {
@@ -160,13 +169,15 @@ convolve_windows:
       if (inner.tick(last_inner)) {
         if (outer.tick(last_outer)) {
           at = 0;
+          new_window = true;
           if (out_column.tick(s.last_out_column)) {
+            new_row = true;
             left = left + C::TAPS;
-            right = right + C::TAPS;
+            right = row_right;
             if (out_row.tick(s.last_out_row)) multiplied = image.tick(s.last_image);
           } else {
             left = left + s.stride_w;
-            right = right + s.stride_w;
+            right = next_right;
           }
         }
       }
@@ -176,8 +187,14 @@ convolve_windows:
     if (take) {
       const typename C::Column column = columns_in.read();
       fed = column.last;
-      ring.store(columns, column.bits, s.last_word);
+      new_column = ring.store(columns, column.bits, s.last_word);
     }
+    const ap_int<C::COLUMN_NUMBER_BITS> ahead = new_row ? row_lead : new_window ? next_lead : lead;
+    const int free = C::COLUMNS - C::TAPS + 1;  // so far ahead, the ring is full
+    above = ahead > 0 || (new_column && ahead == 0);
+    level = ahead == (new_column ? -1 : 0);
+    room = ahead < (new_column ? free - 1 : free);
+    full = ahead == (new_column ? free - 1 : free);
 
     // Load weights.
     if (load) {

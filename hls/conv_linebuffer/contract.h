@@ -15,7 +15,7 @@ struct tiny {
   static const int columns = 4;
   static const int pixel_words = 4;
   static const int weight_words = 8;
-  static const int max_blocks = 4;
+  static const int max_blocks = 8;
   static const int lanes = 2;
 };
 
@@ -27,7 +27,7 @@ struct tiny5 {
   static const int columns = 8;
   static const int pixel_words = 4;
   static const int weight_words = 8;
-  static const int max_blocks = 4;
+  static const int max_blocks = 8;
   static const int lanes = 2;
 };
 

@@ -24,7 +24,7 @@ __all__ = ["HELP", "NAME", "configure", "run"]
 
 NAME = "conv"
 HELP = "compute one layer from .npy files"
-LOWERINGS = ("im2col", "mec", "indirect", "pack")
+LOWERINGS = ("im2col", "mec", "indirect", "stream", "pack")
 CONFIGS = ("tiny", "z2")
 
 

@@ -32,6 +32,8 @@ _ALGORITHM_OF = {
     ("auto", "auto"): "im2col",
     ("gemm", "auto"): "im2col",
     ("linebuffer", "auto"): "direct",
+    ("linebuffer", "stream"): "direct",
+    ("linebuffer", "pack"): "spatial_pack",
     ("winograd", "auto"): "winograd_f4",
     **{
         (kernel, lowering): algorithm

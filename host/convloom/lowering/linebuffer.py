@@ -341,7 +341,7 @@ def _weight_beats(
 
 
 def _widths(plan: LinePlan) -> list[tuple[int, int, int]]:
-    """Of each group and filter group, in order: first filter of all groups, filters, beats per pixel."""
+    """Of each group and filter group in order: first filter of all, filters, beats per pixel."""
     per_beat = 8 if plan.layer.requant is not None else 2
     pieces = []
     for group in range(plan.groups):

@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: Apache-2.0
+"""conv_linebuffer in C-simulation against the reference, bit by bit; and what catches its defects."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from convloom.errors import ConvloomError
+from convloom.kernels import load_kernel
+from convloom.layer import ConvLayer, Requant
+from convloom.lowering import lower, lowerings_for
+from convloom.lowering.job import Job
+from convloom.lowering.linebuffer import pack_job, stream_job
+from convloom.lowering.vectors import write_vectors
+from convloom.random_layers import random_layers
+from convloom.reference import ALGORITHMS
+from hlsc import toolchain
+from hlsc.csim import Kernel
+from hlsc.errors import HlscError
+
+SPEC = load_kernel("conv_linebuffer")
+LOWERINGS = ("stream", "pack")
+
+
+@lru_cache
+def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: bool = False):
+    return Kernel(
+        SPEC.sources,
+        SPEC.top,
+        include_dirs=SPEC.include_dirs,
+        defines=SPEC.defines(config),
+        headers=headers,
+        compiler=compiler,
+        sanitize=sanitize,
+    )
+
+
+def make_job(config: str, lowering: str, sample: tuple, tile: tuple[int, int] | None = None) -> Job:
+    layer, *tensors = sample
+    checked = layer.check_tensors(*tensors)
+    if lowering == "stream":
+        return stream_job(SPEC, config, layer, *checked)
+    return pack_job(SPEC, config, layer, *checked, tile=tile)
+
+
+def check(built: Kernel, job: Job, sample: tuple, **options) -> None:
+    """One layer through the kernel: status 0, and every bit of the one transfer as expected."""
+    run = built.run(job.streams, job.registers, **options)
+    assert run.scalars["status"] == 0, SPEC.explain_status(run.scalars["status"])
+    expected = ALGORITHMS["im2col"](*sample).y
+    np.testing.assert_array_equal(job.result(run.streams["out"]), expected, err_msg=str(job.layer))
+    # Bytes that fill up a beat are right too.
+    np.testing.assert_array_equal(run.streams["out"][0], job.pack(expected))
+
+
+def layers(config: str, count: int, seed: int) -> Iterator[tuple]:
+    """Random layers that fit: kernels of up to taps × taps, now and then dilated ones."""
+    taps = SPEC.config(config)["taps"]
+    sizes = [(3, 3), (3, 3), (3, 3), (1, 1), (2, 2), (1, 3), (3, 2)]
+    if taps == 5:
+        sizes += [(5, 5), (5, 5), (4, 5), (1, 5)]
+    return random_layers(count, seed, kernels=sizes, max_dilation=1)
+
+
+def sweep(built: Kernel, config: str, lowering: str, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for sample in layers(config, count, seed):
+        tile = None
+        if rng.random() < 0.8:  # else one tile, or as many as the line buffers ask for
+            tile = tuple(
+                int(rng.integers(1, min(size, 4) + 1)) for size in (sample[0].oh, sample[0].ow)
+            )
+        check(built, make_job(config, lowering, sample, tile), sample)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("config", SPEC.configs)
+def test_random_layers(config, lowering, seed):
+    sweep(kernel(config), config, lowering, 45 if config == "tiny" else 30, seed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("part", range(5))
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("config", SPEC.configs)
+def test_random_layers_long(config, lowering, part, seed):
+    sweep(kernel(config), config, lowering, 100, seed + 1000 + part)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_open_vendor_headers(lowering, seed):
+    sweep(kernel("tiny", "xilinx", "g++"), "tiny", lowering, 4, seed)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_sanitizers(lowering, seed):
+    sweep(kernel("tiny", sanitize=True), "tiny", lowering, 15, seed)
+
+
+def tensors(layer: ConvLayer, seed: int = 3) -> tuple:
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-128, 128, layer.x_shape, np.int8)
+    w = rng.integers(-128, 128, layer.w_shape, np.int8)
+    return layer, x, w, rng.integers(-999, 999, layer.k, np.int32)
+
+
+def scales(k: int) -> Requant:
+    return Requant.from_scales(np.random.default_rng(k).uniform(1e-4, 1e-2, k), zero_point=-3)
+
+
+def several(requant: bool = True) -> tuple:
+    """A layer that takes several tiles of everything at `tiny`."""
+    requantised = scales(9) if requant else None
+    layer = ConvLayer(2, 9, 8, 19, 9, 3, 3, pads=(1, 2, 1, 0), x_zero_point=5, requant=requantised)
+    return tensors(layer)
+
+
+def strided(requant: bool = True) -> tuple:
+    requantised = scales(5) if requant else None
+    layer = ConvLayer(2, 10, 9, 11, 5, 3, 3, (2, 2), (1, 0, 0, 1), x_zero_point=-7, requant=requantised)
+    return tensors(layer)
+
+
+def depthwise(requant: bool = True) -> tuple:
+    """Channels for two slices at `tiny`, the second of one word."""
+    requantised = scales(21) if requant else None
+    layer = ConvLayer(
+        1, 6, 7, 21, 21, 3, 3, pads=(1, 1, 1, 1), groups=21, x_zero_point=9, requant=requantised
+    )
+    return tensors(layer)
+
+
+def test_several_of_everything():
+    registers = make_job("tiny", "stream", several()).registers
+    for name in ("filter_groups", "batch", "blocks", "channels", "out_height", "out_width"):
+        assert registers[name] >= 2, name
+    assert registers["blocks"] != registers["blocks_last"]
+    registers = make_job("tiny", "stream", depthwise()).registers
+    assert registers["groups"] == 2 and registers["word_blocks"] == 4
+    for make in (several, strided, depthwise):
+        for requant in (False, True):
+            sample = make(requant)
+            check(kernel("tiny"), make_job("tiny", "stream", sample), sample)
+
+
+DIRECTED = {
+    "smallest": ConvLayer(1, 1, 1, 1, 1, 1, 1),
+    "one output": ConvLayer(1, 3, 3, 3, 3, 3, 3),
+    "one row": ConvLayer(1, 1, 12, 9, 4, 1, 3, pads=(0, 1, 0, 1)),
+    "one column": ConvLayer(2, 12, 1, 9, 4, 3, 1, pads=(1, 0, 1, 0)),
+    "most channels": ConvLayer(1, 4, 5, 32, 3, 3, 3, pads=(1, 1, 1, 1)),
+    "full line": ConvLayer(1, 4, 64, 8, 3, 3, 3, pads=(1, 1, 1, 1)),
+    "full line of pixels": ConvLayer(1, 5, 16, 32, 3, 3, 3, pads=(1, 1, 1, 1), stride=(2, 2)),
+    "stride above the window": ConvLayer(2, 14, 13, 10, 3, 3, 3, (5, 4)),
+    "largest stride": ConvLayer(1, 33, 34, 3, 2, 3, 3, (15, 15), (1, 1, 1, 1)),
+    "unequal strides": ConvLayer(1, 8, 7, 5, 4, 3, 3, (1, 2), (0, 1, 1, 0)),
+    "rows nobody sees": ConvLayer(3, 8, 8, 3, 2, 1, 1, (4, 4)),
+    "pads above the window": ConvLayer(2, 2, 3, 3, 2, 3, 3, (1, 1), (6, 5, 4, 7), x_zero_point=-9),
+    "pads at a stride": ConvLayer(3, 3, 2, 3, 2, 3, 3, (3, 2), (7, 6, 5, 3), x_zero_point=11),
+    "dilated two": ConvLayer(1, 7, 6, 9, 5, 2, 2, (1, 1), (1, 1, 1, 1), (2, 2)),
+    "dilated column": ConvLayer(1, 7, 6, 9, 5, 2, 3, (1, 2), (1, 1, 0, 1), (2, 1)),
+    "groups": ConvLayer(2, 5, 5, 18, 9, 3, 3, (1, 1), (1, 1, 1, 1), groups=3),
+    "two filters per channel": ConvLayer(1, 5, 6, 11, 22, 3, 3, pads=(1, 1, 1, 1), groups=11),
+    "depthwise at stride 2": ConvLayer(2, 7, 8, 18, 18, 3, 3, (2, 2), (1, 1, 1, 1), groups=18),
+    "depthwise across a wide map": ConvLayer(1, 4, 40, 12, 12, 3, 3, pads=(1, 1, 1, 1), groups=12),
+}
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+@pytest.mark.parametrize("name", DIRECTED)
+def test_directed(name, lowering):
+    sample = tensors(DIRECTED[name])
+    check(kernel("tiny"), make_job("tiny", lowering, sample), sample)
+
+
+def test_pixels_cross_the_bus_once_per_filter_group():
+    layer, *rest = several()
+    job = make_job("tiny", "stream", (layer, *rest))
+    passes = job.registers["filter_groups"]
+    assert passes == 3
+    assert [len(t) for t in job.streams["in0"]] == passes * [layer.n * layer.h * layer.w * 3]
+
+
+def test_extreme_values_at_the_most_channels():
+    layer = ConvLayer(1, 3, 4, 2048, 7, 3, 3, pads=(1, 1, 1, 1))
+    x, w = np.full(layer.x_shape, -128, np.int8), np.full(layer.w_shape, -128, np.int8)
+    w[::2] = 127
+    sample = layer, x, w, np.zeros(layer.k, np.int32)
+    check(kernel("z2"), make_job("z2", "stream", sample), sample)
+
+
+def test_map_wider_than_the_line_buffers():
+    """The raw map is refused; tiles of it are exact, and the batch carries them."""
+    layer = ConvLayer(2, 6, 70, 20, 5, 3, 3, pads=(1, 1, 1, 1), x_zero_point=4, requant=scales(5))
+    sample = tensors(layer)
+    assert lowerings_for(layer, SPEC, "tiny") == ("pack",)
+    job = lower(*sample, kernel=SPEC, config="tiny", lowering="pack")
+    assert job.registers["batch"] == 2 * 4
+    check(kernel("tiny"), job, sample)
+    check(kernel("tiny"), make_job("tiny", "pack", sample, (2, 9)), sample)
+
+
+BAD_REGISTERS = [
+    ("groups", 0, "bad_map"),
+    ("groups", 1 << 16, "bad_map"),
+    ("batch", 0, "bad_map"),
+    ("batch", 1 << 31, "bad_map"),
+    ("height", 0, "bad_map"),
+    ("height", 1 << 17, "bad_map"),
+    ("width", 0, "bad_map"),
+    ("width", 22, "bad_map"),
+    ("width", 1 << 16, "bad_map"),
+    ("channels", 0, "bad_channels"),
+    ("channels", 33, "bad_channels"),
+    ("channels", 1 << 30, "bad_channels"),
+    ("filters", 0, "bad_filters"),
+    ("filters", 6, "bad_filters"),
+    ("filters", 11, "bad_filters"),
+    ("filter_groups", 0, "bad_filters"),
+    ("filter_groups", 2, "bad_filters"),
+    ("filter_groups", 65536 + 3, "bad_filters"),
+    ("blocks", 0, "bad_filters"),
+    ("blocks", 5, "bad_filters"),
+    ("blocks_last", 0, "bad_filters"),
+    ("blocks_last", 3, "bad_filters"),
+    ("word_blocks", 4, "bad_filters"),
+    ("word_blocks", 257, "bad_filters"),
+    ("channels", 25, "bad_map"),
+    ("kernel_height", 4, "bad_window"),
+    ("kernel_width", 0, "bad_window"),
+    ("out_height", 0, "bad_window"),
+    ("out_height", 10, "bad_window"),
+    ("out_width", 7, "bad_window"),
+    ("out_width", 65536 + 8, "bad_window"),
+    ("stride_h", 0, "bad_window"),
+    ("stride_w", 2, "bad_window"),
+    ("stride_w", 17, "bad_window"),
+    ("pad_top", 2, "bad_window"),
+    ("pad_left", 258, "bad_window"),
+    ("pad_bottom", 0, "bad_window"),
+    ("pad_right", 1, "bad_window"),
+    ("int8_output", 2, "bad_output"),
+    ("x_zero_point", -129, "bad_output"),
+    ("y_zero_point", 128, "bad_output"),
+    ("clamp_low", -129, "bad_output"),
+    ("clamp_high", 200, "bad_output"),
+]
+
+
+@pytest.mark.parametrize(("register", "value", "status"), BAD_REGISTERS)
+def test_bad_register_ends_the_run_with_its_status(register, value, status):
+    job = make_job("tiny", "stream", several())
+    registers = {**job.registers, register: value}
+    if (register, value) == ("channels", 25):
+        registers["width"] = 17  # 17 pixels of 4 words are more than a line of 64
+    run = kernel("tiny").run({}, registers)
+    assert SPEC.explain_status(run.scalars["status"]) == SPEC.explain_status(SPEC.status[status])
+    assert sum(map(len, run.streams["out"])) == 0
+
+
+def test_too_many_weights_are_refused():
+    registers = dict(make_job("tiny", "stream", several()).registers)
+    # 4 blocks of 3 words are more than 8 words.
+    registers.update(filters=8, filter_groups=1, blocks=4, blocks_last=4)
+    run = kernel("tiny").run({}, registers)
+    assert run.scalars["status"] == SPEC.status["bad_weights"]
+
+
+@pytest.mark.parametrize("stream", ["in0", "in1"])
+def test_misplaced_tlast_is_reported(stream):
+    job = make_job("tiny", "stream", several())
+    streams = {name: list(transfers) for name, transfers in job.streams.items()}
+    first = streams[stream][0]
+    streams[stream][:1] = [first[:7], first[7:]]
+    run = kernel("tiny").run(streams, job.registers)
+    assert run.scalars["status"] == SPEC.status[f"{stream}_tlast"]
+    assert stream in SPEC.explain_status(run.scalars["status"])
+    # One long transfer instead of one per filter group.
+    streams[stream] = [np.concatenate(job.streams[stream])]
+    run = kernel("tiny").run(streams, job.registers)
+    assert run.scalars["status"] == SPEC.status[f"{stream}_tlast"]
+
+
+# Kind of damage: file, text, what replaces it.
+MUTANTS = {
+    "wrong tap": ("window.h", "= first + t;", "= first + (TAPS - 1 - t);"),
+    "wrong line buffer": ("window.h", "(LINES)> bank = line;", "(LINES)> bank = line + 1;"),
+    "line read before it is there": ("window.h", "above = need_lead > 0", "above = need_lead > -3"),
+    "no padding beside the map": ("window.h", "in_map && window.real[t]", "window.real[t]"),
+    "stale weights": ("compute.h", "half ? 0 : C::WEIGHT_WORDS", "!half ? 0 : C::WEIGHT_WORDS"),
+    "wrong stride": ("compute.h", "left = left + s.stride_w", "left = left + 1"),
+    "dropped last beat": ("write.h", "if (!s.int8_output || end_of_beat)", "if (!end_of_group)"),
+    "missing TLAST": ("results.h", "make_beat(beat.data, beat.last)", "make_beat(beat.data, false)"),
+}
+NIGHTLY_MUTANTS = {
+    "line overwritten too early": ("window.h", "room = lead < LINES,", "room = lead <= LINES,"),
+    "old answers in a new row": ("window.h", "settle.tick(1)", "settle.tick(0)"),
+    "no padding above the map": ("window.h", "row + t >= 0 &&", ""),
+    "column released too early": ("compute.h", "last_use = s.depthwise ||", "last_use = true ||"),
+    "sums not cleared": ("compute.h", "(first ? ap_int<32>(0) : sum[2 * p])", "sum[2 * p]"),
+    "depthwise with another word": ("compute.h", "s.depthwise ? outer.n : inner.n;", "inner.n;"),
+    "odd filter not cleared": ("write.h", "final_group && s.odd", "s.odd && !s.odd"),
+    "swapped channel": ("packed_multiply.h", "(odd) << 16) + even", "(even) << 16) + odd"),
+    "sign of the low product": ("packed_multiply.h", "(even < 0 ? 1 : 0)", "0"),
+    "unrounded": ("requantize.h", "(halves + ap_int<48>(1)) >> 1", "halves >> 1"),
+}
+
+
+@pytest.mark.parametrize(
+    "name", [*MUTANTS, *(pytest.param(name, marks=pytest.mark.nightly) for name in NIGHTLY_MUTANTS)]
+)
+def test_mutant_is_caught(name, tmp_path):
+    file, old, new = {**MUTANTS, **NIGHTLY_MUTANTS}[name]
+    folders = []
+    for folder in SPEC.include_dirs:
+        folders.append(tmp_path / folder.name)
+        shutil.copytree(folder, folders[-1])
+    source = next(f / file for f in folders if (f / file).exists())
+    text = source.read_text()
+    assert old in text, f"mutant {name} no longer applies"
+    source.write_text(text.replace(old, new))
+    mutant = Kernel(
+        [folders[0] / s.name for s in SPEC.sources],
+        SPEC.top,
+        include_dirs=folders,
+        defines=SPEC.defines("tiny"),
+    )
+    samples = [make(requant) for make in (several, strided, depthwise) for requant in (False, True)]
+    with pytest.raises((AssertionError, ConvloomError, HlscError)):
+        for sample in samples:
+            check(mutant, make_job("tiny", "stream", sample), sample, timeout=20)
+
+
+def compile_flags(headers: str, config: str) -> list[str | Path]:
+    shim = headers == "shim"
+    system = [toolchain.shim_include_dir()] if shim else toolchain.xilinx_include_dirs()
+    flags = ["-std=c++11", *(f"-isystem{d}" for d in system), *(f"-I{d}" for d in SPEC.include_dirs)]
+    return flags + [f"-D{k}={v}" for k, v in SPEC.defines(config).items()]
+
+
+@lru_cache
+def build_testbench(headers: str, config: str) -> Path:
+    """The kernel's ordinary C++ test bench as a program, as vendor C-simulation would build it."""
+    sources = [*SPEC.sources, SPEC.testbench]
+    flags = [*compile_flags(headers, config), "-O1", "-w"]
+    compiler = toolchain.clang() if headers == "shim" else toolchain.gxx()
+
+    def build(work: Path) -> list[Path]:
+        for source in sources:
+            args = [*flags, "-MD", "-c", source, "-o", work / f"{source.stem}.o"]
+            compiler.run(args, what=f"compiling {source.name}")
+        objects = sorted(work.glob("*.o"))
+        toolchain.gxx().run([*objects, "-o", work / "testbench"], what="linking the test bench")
+        return [f for d in work.glob("*.d") for f in toolchain.depfile(d, skip=[Path("/usr")])]
+
+    key = [compiler.version, [str(f) for f in flags], *sources]
+    return toolchain.cached("testbench", key, build) / "testbench"
+
+
+@pytest.mark.parametrize("headers", ["shim", "xilinx"])
+def test_testbench_plays_vector_files(headers, seed, tmp_path):
+    files = []
+    for i, sample in enumerate(layers("tiny", 4, seed)):
+        job = make_job("tiny", LOWERINGS[i % 2], sample)
+        files.append(tmp_path / f"{i}.txt")
+        write_vectors(files[-1], job, job.pack(ALGORITHMS["im2col"](*sample).y))
+    run = toolchain.run([build_testbench(headers, "tiny"), *files], what="test bench", timeout=60)
+    assert "4 passed, 0 failed" in run.stdout
+
+
+@pytest.mark.parametrize("damage", ["beat", "register"])
+def test_testbench_fails_on(damage, tmp_path):
+    sample = several()
+    job = make_job("tiny", "stream", sample)
+    file = tmp_path / "vectors.txt"
+    expected = job.pack(ALGORITHMS["im2col"](*sample).y)
+    if damage == "beat":
+        expected[7] ^= np.uint64(1)
+    write_vectors(file, job, expected)
+    if damage == "register":
+        file.write_text(file.read_text().replace("clamp_high 127", "clamp_high 300"))
+    argv = [build_testbench("shim", "tiny"), file]
+    run = toolchain.run(argv, what="test bench", timeout=60, check=False)
+    assert run.code == 1
+    assert {"beat": "out beat 7 of", "register": "status 6"}[damage] in run.stderr
+
+
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-fsyntax-only"]
+
+
+@pytest.mark.parametrize("config", SPEC.configs)
+@pytest.mark.parametrize(
+    ("compiler", "headers"), [("clang", "shim"), ("clang", "xilinx"), ("g++", "xilinx")]
+)
+def test_compiles_without_warnings(compiler, headers, config):
+    tool = toolchain.clang() if compiler == "clang" else toolchain.gxx()
+    flags = WARNINGS + compile_flags(headers, config)
+    for source in (*SPEC.sources, SPEC.testbench):
+        tool.run([*flags, source], what=f"compiling {Path(source).name}")
