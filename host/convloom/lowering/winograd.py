@@ -165,14 +165,15 @@ def winograd_refusal(layer: ConvLayer, spec: KernelSpec, config: str | None = No
     Without a configuration: by what no configuration can do, and the limits of the largest one.
     """
     instead = "use gemm_systolic"
-    for attribute, value, rule in (
-        ("filter (r, s)", (layer.r, layer.s), (3, 3)),
-        ("stride", layer.stride, (1, 1)),
-        ("dilation", layer.dilation, (1, 1)),
-        ("groups", layer.groups, 1),
+    direct = "use conv_linebuffer or gemm_systolic"
+    for attribute, value, rule, remedy in (
+        ("filter (r, s)", (layer.r, layer.s), (3, 3), direct),
+        ("stride", layer.stride, (1, 1), direct),
+        ("dilation", layer.dilation, (1, 1), instead),
+        ("groups", layer.groups, 1, direct),
     ):
         if value != rule:
-            return f"{attribute} must be {rule} for {spec.name}, not {value}; {instead}"
+            return f"{attribute} must be {rule} for {spec.name}, not {value}; {remedy}"
     sizes = max(spec.configs.values(), key=lambda s: s["kernel_words"]) if config is None else None
     sizes = sizes or spec.config(str(config))
     tile = sizes["tile"]
