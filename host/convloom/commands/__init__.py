@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
-from convloom.commands import conv, run
+from convloom.commands import board, conv, run
 
 __all__ = ["COMMANDS", "Command"]
 
@@ -29,4 +29,4 @@ class Command(Protocol):
         """Do it; returns the exit code."""
 
 
-COMMANDS: tuple[Command, ...] = (conv, run)
+COMMANDS: tuple[Command, ...] = (conv, run, board)

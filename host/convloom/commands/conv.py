@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from convloom.commands.board_level import SETTINGS
 from convloom.commands.files import check_writable, read_array, read_requant, write_array
 from convloom.commands.levels import LEVELS
 from convloom.commands.ways import KERNELS, REFERENCE, choose, compute
@@ -50,6 +51,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--lowering", choices=("auto", *LOWERINGS), default="auto")
     add("--on", choices=(REFERENCE, *LEVELS), default=REFERENCE, help="default: %(default)s")
     add("--config", choices=CONFIGS, default="tiny", help="size of the kernel, default: %(default)s")
+    add("--bitstream", type=Path, metavar="X.bit", help="overlay of the board, with --on board")
+    add("--board", default="pynq-z2", metavar="PROFILE", help="virtual board, default: %(default)s")
+    add(
+        "--time-limit",
+        type=float,
+        metavar="S",
+        help="seconds without progress after which a board is given up",
+    )
     add("--output", type=Path, required=True, metavar="Y.npy")
     add("--json", action="store_true", help="print what was done as one JSON object")
 
@@ -57,6 +66,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compute the layer and write it; returns 0."""
     check_writable("output", args.output)
+    if args.time_limit is not None and not 0 < args.time_limit <= 86400:
+        raise LayerError(f"--time-limit must be above 0 and at most 86400, not {args.time_limit}")
+    SETTINGS.bitstream, SETTINGS.profile = args.bitstream, args.board
+    SETTINGS.limit = args.time_limit
     x = read_array("input", args.input, "NHWC", ("int8", "uint8"))
     w = read_array("weights", args.weights, "OHWI", ("int8",))
     bias = None if args.bias is None else read_array("bias", args.bias, "K", ("int32", "int64"))
@@ -83,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
         "shape": list(answer.y.shape),
         "dtype": str(answer.y.dtype),
     }
+    if answer.report is not None:
+        done["board"] = answer.report.as_json()
     if args.json:
         print(json.dumps(done))
         return 0
@@ -93,6 +108,8 @@ def run(args: argparse.Namespace) -> int:
         f"{layer.name} by {way}: {layer.macs:,} MACs{streamed}, {answer.seconds:.3f} s; "
         f"{answer.y.dtype} {answer.y.shape} in {args.output}"
     )
+    if answer.report is not None:
+        print(answer.report)
     return 0
 
 

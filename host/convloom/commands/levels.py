@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a lowered layer can run: C-simulation and RTL now, boards as they register here.
+"""Where a lowered layer can run: C-simulation, RTL simulation, a board.
 
 This is the only module of convloom that imports the compiler or a simulator, and only when a level is
 used: a board has neither.
@@ -29,11 +29,15 @@ class LevelError(ConvloomError):
 
 @dataclass(frozen=True)
 class LevelRun:
-    """What one run gave: the layer's output, and cycles from start to last beat where exact."""
+    """What one run gave: the layer's output, and cycles from start to last beat where exact.
+
+    report: on a board, the driver's `RunReport`.
+    """
 
     y: NDArray[Any]
     seconds: float
     cycles: int | None = None
+    report: Any = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,16 @@ def _simulated(load: Callable[[str, str], Any]) -> Callable[[Job, KernelSpec, st
     return run
 
 
+def _on_board(job: Job, spec: KernelSpec, config: str) -> LevelRun:
+    from convloom.commands.board_level import run_on_board
+
+    try:
+        y, report = run_on_board(job, spec, config)
+    except ConvloomError as error:
+        raise LevelError(str(error)) from error
+    return LevelRun(y, sum(report.seconds.values()), report.cycles, report)
+
+
 LEVELS: dict[str, Level] = {
     level.name: level
     for level in (
@@ -94,6 +108,7 @@ LEVELS: dict[str, Level] = {
             "csim", "the kernel's C++, compiled and called on this machine", _simulated(_csim_kernel)
         ),
         Level("rtl", "the SystemVerilog that hlsc makes of it, in Verilator", _simulated(_rtl_kernel)),
+        Level("board", "a PYNQ board through pynq, or a virtual one around that RTL", _on_board),
     )
 }
 """By name, in the order in which they come closer to hardware."""

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Put a photograph through three int8 layers, each on every kernel, lowering and level there is.
 
-Every output is compared with the reference, to the bit. Writes features.png (input and feature maps)
-and report.json; prints the table of what was run. Exit code 1 when any output differs.
+Every output is compared with the reference, to the bit. Writes features.png (input and feature maps),
+report.json and, when a board was among the levels, timeline.png; prints the table of what was run. Exit
+code 1 when any output differs.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convloom.commands.board_level import SETTINGS
 from convloom.commands.files import FileError, write_atomically
 from convloom.commands.levels import LEVELS
 from convloom.commands.picture import draw
 from convloom.commands.stack import Step, build_stack, load_photo
 from convloom.commands.text import Progress, size, table
+from convloom.commands.timeline import draw_timeline
 from convloom.commands.ways import REFERENCE, Answer, Way, compute, im2col_bytes, ways
 from convloom.errors import ConvloomError, UnsupportedError
 from convloom.layer import ConvLayer
@@ -50,6 +53,7 @@ class Row:
     im2col_bytes: int = 0
     cycles: int | None = None
     seconds: float = 0.0
+    board: dict[str, Any] | None = None
 
     @property
     def failed(self) -> bool:
@@ -84,8 +88,8 @@ def _exact(layer: ConvLayer, x: Any, w: Any, bias: Any) -> NDArray[Any]:
     return compute(Way(REFERENCE, "numpy", "im2col"), layer, x, w, bias).y
 
 
-def _try(step: Step, way: Way) -> Row:
-    """Compute a step one way, and judge it."""
+def _try(step: Step, way: Way) -> tuple[Row, Any]:
+    """Compute a step one way, and judge it; with it the board's `RunReport`, if a board ran it."""
     answer: Answer | None = None
     reason = ""
     try:
@@ -98,7 +102,7 @@ def _try(step: Step, way: Way) -> Row:
         reason = difference(answer.y, step.y)
         result = "differs" if reason else EXACT
     done = answer or Answer(np.empty(0), 0, 0, 0, 0.0)
-    return Row(
+    row = Row(
         layer=step.layer.name,
         kernel=way.kernel,
         lowering=way.lowering,
@@ -112,12 +116,14 @@ def _try(step: Step, way: Way) -> Row:
         im2col_bytes=im2col_bytes(step.layer),
         cycles=done.cycles,
         seconds=round(done.seconds, 4),
+        board=None if done.report is None else done.report.as_json(),
     )
+    return row, done.report
 
 
-def _all_rows(steps: list[Step], levels: list[str], config: str) -> list[Row]:
+def _all_rows(steps: list[Step], levels: list[str], config: str) -> tuple[list[Row], list[Any]]:
     plan: list[tuple[Step, Way]] = []
-    rows = []
+    rows, reports = [], []
     for step in steps:
         for level in levels:
             found, refused = ways(step.layer, level, config)
@@ -127,12 +133,14 @@ def _all_rows(steps: list[Step], levels: list[str], config: str) -> list[Row]:
     progress = Progress(len(plan))
     for step, way in plan:
         progress.begin(f"{step.layer.name} {way}")
-        row = _try(step, way)
+        row, report = _try(step, way)
         rows.append(row)
+        if report is not None:
+            reports.append(report)
         progress.end(f"{step.layer.name} {way}: {row.result}")
     progress.close()
     order = {step.layer.name: i for i, step in enumerate(steps)}
-    return sorted(rows, key=lambda row: (order[row.layer], levels.index(row.level)))
+    return sorted(rows, key=lambda row: (order[row.layer], levels.index(row.level))), reports
 
 
 def _print_table(rows: list[Row]) -> None:
@@ -176,7 +184,8 @@ def run(args: argparse.Namespace) -> int:
         raise FileError(f"--out {args.out} must be a folder: {error.strerror or error}") from None
     steps = build_stack(photo, _exact)
     levels = list(dict.fromkeys(args.on))
-    rows = _all_rows(steps, levels, args.config)
+    SETTINGS.trace = True
+    rows, reports = _all_rows(steps, levels, args.config)
     wrong = [row for row in rows if row.failed]
     exact = sum(row.result == EXACT for row in rows)
     verdict = f"{exact} of {exact + len(wrong)} runs exact to the bit"
@@ -187,6 +196,8 @@ def run(args: argparse.Namespace) -> int:
     kernels = dict.fromkeys(f"{row.kernel} · {row.level}" for row in rows if row.result == EXACT)
     lines = [f"{photo.shape[1]}×{photo.shape[0]} pixels through {len(steps)} int8 layers", verdict]
     draw(args.out / "features.png", photo, steps, "\n".join([*lines, ",  ".join(kernels)]))
+    if reports:
+        draw_timeline(args.out / "timeline.png", reports)
     if args.json:
         print(text, end="")
     else:

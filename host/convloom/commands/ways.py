@@ -67,6 +67,7 @@ class Answer:
 
     bytes_in, bytes_out: streamed to and from the kernel (0 on the reference). extra_bytes: memory
     beyond the layer's own tensors that the activations need. cycles: where the level counts them.
+    report: on a board, the driver's `RunReport`, the time of this lowering included.
     """
 
     y: NDArray[Any]
@@ -75,6 +76,7 @@ class Answer:
     extra_bytes: int
     seconds: float
     cycles: int | None = None
+    report: Any = None
 
 
 def im2col_bytes(layer: ConvLayer) -> int:
@@ -149,6 +151,9 @@ def compute(way: Way, layer: ConvLayer, x: Any, w: Any, bias: Any) -> Answer:
     if way.level not in LEVELS:
         raise ConvloomError(f"level must be one of {REFERENCE}, {', '.join(LEVELS)}, not {way.level!r}")
     spec = load_kernel(way.kernel)
+    started = time.perf_counter()
     job = lower(layer, x, w, bias, kernel=spec, config=way.config, lowering=way.lowering)
+    lowered = time.perf_counter() - started
     run = LEVELS[way.level].run(job, spec, way.config)
-    return Answer(run.y, job.bytes_in, job.bytes_out, job.buffer_bytes, run.seconds, run.cycles)
+    report = run.report.with_lowering(lowered) if run.report is not None else None
+    return Answer(run.y, job.bytes_in, job.bytes_out, job.buffer_bytes, run.seconds, run.cycles, report)

@@ -90,8 +90,7 @@ def _cause(
         if state.status & HALTED and state.stuck:
             return f"{state.stream}: the channel was stopped or reset by someone else while it worked"
     if control & AP_IDLE and not done:
-        how = "" if started else " (ap_start was never written)"
-        return f"{name} was never started{how}, or is held in reset, or has no clock"
+        return f"{name} was never started (ap_start had no effect), is held in reset, or has no clock"
     waiting = [s.stream for s in states.values() if s.stuck and s.stream != "out"]
     if done and not waiting:
         return "no TLAST on the last beat of out: it must carry TLAST (hls::axis, no custom struct)"
@@ -115,17 +114,20 @@ def diagnose(
     channels: Mapping[str, Channel],
     *,
     done: bool,
-    started: bool,
     seconds: float,
+    before: Mapping[str, Any] | None,
     table: Mapping[str, Any] | None,
 ) -> Diagnosis:
-    """Look at everything once. table: the board's counters, if any; seconds: without progress."""
+    """Look at everything once.
+
+    seconds: without progress. before, table: the board's counters when the run began and now, if any.
+    """
     states = {}
     for stream, channel in channels.items():
         beats = None
-        if table is not None:
-            # Before ap_start nothing was counted "since ap_start"; then all since programming is shown.
-            beats = int(table["run"]["beats"][stream] if started else table["streams"][stream]["beats"])
+        if table is not None and before is not None:
+            # Not the board's own "since ap_start": the kernel's ports take beats before it starts.
+            beats = table["streams"][stream]["beats"] - before["streams"][stream]["beats"]
         states[stream] = ChannelState(
             stream,
             channel.label,
@@ -153,6 +155,6 @@ def diagnose(
         control,
         status,
         words,
-        _cause(states, control, finished, started, spec.name),
+        _cause(states, control, finished, spec.name),
         tuple(table["faults"][-4:]) if table is not None else (),
     )

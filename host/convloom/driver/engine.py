@@ -22,6 +22,8 @@ __all__ = ["Engine"]
 _SPIN = 64
 """Polls without a pause; then the host sleeps a little between them."""
 _NAP = 0.0005
+_MOST_EVENTS = 1000
+"""Of a timeline: what goes on after that many is left out, so that tracing stays cheap."""
 _LOOK = 0.25
 """Seconds between looks at a board's counters, when nothing ended meanwhile."""
 
@@ -44,9 +46,10 @@ class Engine:
     ) -> None:
         self.ip, self.channels, self.counters, self.limit = ip, channels, counters, limit
         self.trace = trace and counters.there
+        self._before = counters.read()
         self.events: list[Event] = []
         self._since: dict[str, float] = {}
-        self._done = self._started = False
+        self._done = False
         self._received = 0
 
     def start(self) -> None:
@@ -60,8 +63,7 @@ class Engine:
             if not channel.finished:
                 channel.start_next()
         self.ip.start()
-        self._started = True
-        self._stamp_all("out", "compute", *(c.stream for c in self._inputs()))
+        self._open("out", "compute", *(c.stream for c in self._inputs()))
 
     def _inputs(self) -> list[Channel]:
         return [channel for channel in self.channels.values() if not channel.receive]
@@ -112,12 +114,11 @@ class Engine:
         for channel in self.channels.values():
             if channel.done < channel.started and channel.poll():
                 ended = True
-                self._close(channel.stream)
+                self._close(channel)
                 if channel.receive:
                     self._collect(channel)
                 elif not channel.finished:
                     channel.start_next()
-                    self._open(channel.stream)
         if not ended and not self._done:
             control = self.ip.control()
             if control & AP_DONE or (control & AP_IDLE and not control & AP_START):
@@ -125,7 +126,7 @@ class Engine:
                 self._done = self._really_done(control)
                 ended = self._done
                 if ended:
-                    self._close("compute")
+                    self._close(None)
         return ended
 
     def _really_done(self, control: int) -> bool:
@@ -138,14 +139,15 @@ class Engine:
                 self.ip,
                 self.channels,
                 done=self._done,
-                started=self._started,
                 seconds=watch.seconds,
+                before=self._before,
                 table=self.counters.read(),
             )
         )
 
     # Timeline --------------------------------------------------------------------------------------
     def _now(self) -> float | None:
+        """The board's cycle since ap_start."""
         if not self.trace:
             return None
         table = self.counters.read()
@@ -153,16 +155,20 @@ class Engine:
             return None
         return float(table["cycle"] - table["run"]["started"])
 
-    def _stamp_all(self, *tracks: str) -> None:
+    def _open(self, *tracks: str) -> None:
         if (now := self._now()) is not None:
             self._since.update(dict.fromkeys(tracks, now))
 
-    def _open(self, track: str) -> None:
-        self._stamp_all(track)
-
-    def _close(self, track: str) -> None:
+    def _close(self, channel: Channel | None) -> None:
+        """A transfer has ended, and the channel's next begins; None: the kernel has ended."""
+        more = channel is not None and not channel.finished
+        if more and len(self.events) >= _MOST_EVENTS:
+            return  # the rest of the channel's transfers become one event
+        track = "compute" if channel is None else channel.stream
         if track in self._since and (now := self._now()) is not None:
             self.events.append(Event(track, self._since.pop(track), now))
+            if more:
+                self._since[track] = now
 
 
 class _Watch:

@@ -72,8 +72,9 @@ class ConvOverlay(pynq.Overlay):
         self.limit, self.trace = limit, trace
         self.report: RunReport | None = None
         """What the last run took; None before the first and after one that failed."""
-        self._keep_bytes = keep_bytes
         self._memory = Memory(self.device, keep_bytes)
+        # Also when the program ends without close(): a remote board would keep the buffers.
+        self._finalizer = weakref.finalize(self, self._memory.clear)
         self._channels: dict[str, Channel] = {}
         self._conv: ConvIP | None = None
         self._reload = False

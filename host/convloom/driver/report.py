@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 __all__ = ["Event", "RunReport", "Stopwatch"]
@@ -55,6 +55,12 @@ class RunReport:
         if self.cycles is None or not self.clock_mhz:
             return None
         return self.cycles / (self.clock_mhz * 1e6)
+
+    def with_lowering(self, seconds: float) -> RunReport:
+        """The report of a layer that was lowered before the run, which took `seconds`."""
+        host = [Event(e.track, e.start + seconds, e.end + seconds) for e in self.host]
+        total = {**self.seconds, "lowering": self.seconds["lowering"] + seconds}
+        return replace(self, seconds=total, host=(Event("lowering", 0.0, seconds), *host))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, without the timelines."""
