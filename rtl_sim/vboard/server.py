@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc  # type: ignore[import-untyped]
+from google.protobuf.message import Message  # type: ignore[import-untyped]
 from google.protobuf.message_factory import GetMessageClass  # type: ignore[import-untyped]
 
 from convloom.errors import ConvloomError
@@ -35,7 +36,9 @@ COUNTERS_FILE = "/proc/vboard/counters"
 _log = logging.getLogger(__name__)
 _CHUNK = 1 << 20  # of a stream to the client
 _MAX_MESSAGE = (2 << 20) + (64 << 10)  # pynq sends 2 MB and a name
-_MAX_CALLS = 64
+_MAX_CALLS = 32
+_STREAM_SECONDS = 120.0  # that a client may take to send one stream
+_MAX_UPLOAD = 128 << 20  # bytes of files on their way, of all calls together
 _GPIO_PINS = 174
 
 
@@ -177,6 +180,7 @@ class _Services:
 
     def __init__(self, state: BoardState) -> None:
         self.state = state
+        self._uploading = 0
 
     # device
 
@@ -191,17 +195,26 @@ class _Services:
             yield reply(data=data[at : at + _CHUNK])
 
     def device_writefile(self, requests: Iterator[Any], reply: Any) -> Any:
-        path, parts, size = "", [], 0
-        for request in requests:
-            if path and request.file_path != path:
-                raise VboardError("file must be the same in all messages of one call")
-            path = request.file_path
-            size += len(request.data)
-            if size > Files.size_limit():
-                raise VboardError(f"file must have at most {Files.size_limit()} bytes")
-            parts.append(request.data)
-        with self.state.lock:
-            self.state.write_file(Files.path(path), b"".join(parts))
+        path, data = "", bytearray()
+        try:
+            for request in requests:
+                if path and request.file_path != path:
+                    raise VboardError("file must be the same in all messages of one call")
+                path = request.file_path
+                if len(data) + len(request.data) > Files.size_limit():
+                    raise VboardError(f"file must have at most {Files.size_limit()} bytes")
+                with self.state.lock:
+                    if self._uploading + len(request.data) > _MAX_UPLOAD:
+                        raise VboardError(
+                            f"files on their way must be at most {_MAX_UPLOAD} bytes in all"
+                        )
+                    self._uploading += len(request.data)
+                data += request.data
+            with self.state.lock:
+                self.state.write_file(Files.path(path), bytes(data))
+        finally:
+            with self.state.lock:
+                self._uploading -= len(data)
         return reply()
 
     def device_set_bitstream_attrs(self, request: Any, reply: Any) -> Any:
@@ -293,9 +306,12 @@ class _Services:
 
     def buffer_read(self, request: Any, reply: Any) -> Iterator[Any]:
         with self.state.lock:
-            data = bytes(self.state.memory(request.buffer_id, request.start, request.end))
-        for at in range(0, len(data), _CHUNK):
-            yield reply(data=data[at : at + _CHUNK])
+            size = len(self.state.memory(request.buffer_id, request.start, request.end))
+        for at in range(request.start, request.start + size, _CHUNK):
+            last = min(at + _CHUNK, request.start + size)
+            with self.state.lock:
+                data = bytes(self.state.memory(request.buffer_id, at, last))
+            yield reply(data=data)
 
     def buffer_freebuffer(self, request: Any, reply: Any) -> Any:
         with self.state.lock:
@@ -412,12 +428,20 @@ def _single(function: Callable[[Any, Any], Any], reply: Any) -> Callable[[Any, A
     slot = next((f for f in ("msg", "message") if f in reply.DESCRIPTOR.fields_by_name), None)
 
     def call(request: Any, context: Any) -> Any:
+        timer = None
+        if not isinstance(request, Message):  # a stream, which a client may never end
+            timer = threading.Timer(_STREAM_SECONDS, context.cancel)
+            timer.daemon = True
+            timer.start()
         try:
             return function(request, reply)
         except grpc.RpcError:  # the client went away in mid-stream
             return reply()
         except Exception as error:
             text = _text(error)
+        finally:
+            if timer is not None:
+                timer.cancel()
         if slot:
             return reply(**{slot: text})
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
@@ -468,7 +492,7 @@ def make_server(state: BoardState, address: str, allow_remote: bool = False) -> 
         ("grpc.so_reuseport", 0),
     ]
     server = grpc.server(
-        ThreadPoolExecutor(8, "rpc"), options=options, maximum_concurrent_rpcs=_MAX_CALLS
+        ThreadPoolExecutor(_MAX_CALLS, "rpc"), options=options, maximum_concurrent_rpcs=2 * _MAX_CALLS
     )
     server.add_generic_rpc_handlers(tuple(_handlers(state)))
     bound = check_address(address, allow_remote)
