@@ -67,9 +67,7 @@ _ERROR_CAUSES = (
 )
 
 
-def _cause(
-    states: Mapping[str, ChannelState], control: int, done: bool, started: bool, name: str
-) -> str:
+def _cause(states: Mapping[str, ChannelState], control: int, done: bool, name: str) -> str:
     """In the order in which one explains the others."""
     for state in states.values():
         for bit, cause in _ERROR_CAUSES:
