@@ -62,17 +62,20 @@ fill_padding:
   Counter<8> load_slot;
   Word load_base = 0;
   bool loading = s.run;
-  bool load_inside = s.pad_top == 0;  // the row is not padding; as of the iteration before
+  bool load_inside = s.pad_top == 0;  // the row is not padding
 
-  // Rows in the ring.  What an iteration does is counted in the next and looked at in the one
-  // after: that keeps the recurrences short and costs a cycle per row and tile row.
-  Rows held = 0, ahead = 0;  // complete and not given up; of them from the tile row's top on
-  bool enough = false, room = true;  // for a tile row, for one more
+  // What a row's end decides is worked out in steps, one per iteration, while neither side goes on:
+  // recurrences are short for three cycles per row and tile row.  came or moved; then counters and
+  // places, arrived and passed; then held and ahead; then room and enough.
+  ap_uint<2> load_pause = 0, pause = 0;
   bool came = false;                 // a row is complete
-  bool moved = false;                // a tile row is done:
-  ap_uint<4> step = 0;               // the next one's top is so many rows further on,
+  bool moved = false;                // a tile row is done
+  bool arrived = false;              // one more row is held
+  ap_uint<4> passed = 0;             // the tile row's top is so many rows further on,
   bool kept = false;                 // the rows above it are needed again,
   bool rewound = false;              // or it is the strip's first one again
+  Rows held = 0, ahead = 0;          // rows held; of them from the tile row's top on
+  bool enough = false, room = true;  // rows for a tile row, room for one more
 
   // Reading.
   RowPlace<C> place, strip_place;  // of the tile row, and of the first one of the strip
@@ -87,28 +90,75 @@ fill_padding:
   Word tile_word = 0, word = 0;          // of the tile's first column; of this column
   Counter<index_bits(C::T)> column;
   Counter<8> beat_of_pixel, block;
+  ap_uint<8> last_block = s.last_group == 0 ? s.final_block : s.last_block;
   Counter<16> tile_col, row_of_strip, set_image, group, strip, set;
   bool ok = true;
 
 stream_pixels:
   for (bool done = !s.run; !done;) {
 #pragma HLS PIPELINE II = 1
-    const bool give = enough && !moved;
-    const bool load = loading && room && !came;
-    const Rows arrived = came ? 1 : 0, passed = moved ? step : ap_uint<4>(0);
-    held = held + arrived - (kept ? Rows(0) : passed);
-    ahead = rewound ? held : Rows(ahead + arrived - passed);
+    const bool give = enough && pause == 0;
+    const bool load = loading && room && load_pause == 0;
+    if (pause != 0) pause = pause - 1;
+    if (load_pause != 0) load_pause = load_pause - 1;
+
+    // Rows are looked at, …
     enough = ahead >= C::T;
     room = held != s.ring_rows;
+    load_inside = load_row.n >= s.pad_top && load_row.n < s.end_row;
+    last_block = group.n == s.last_group ? s.final_block : s.last_block;
+    // … counted, …
+    const Rows one = arrived ? 1 : 0;
+    held = held + one - (kept ? ap_uint<4>(0) : passed);
+    ahead = rewound ? held : Rows(ahead + one - passed);
+    arrived = false;
+    passed = 0;
+    rewound = false;
+    // … and the next ones chosen.
+    if (came) {
+      arrived = true;
+      if (load_bank.tick(C::T - 1)) {
+        load_base = load_base + s.row_words;
+        if (load_slot.tick(s.last_slot)) load_base = 0;
+      }
+      if (load_row.tick(s.last_padded_row)) {
+        if (load_image.tick(s.last_image)) {
+          loading = s.repeat_map && !load_pass.tick(s.last_group);
+        }
+      }
+    }
+    if (moved) {
+      const bool last_strip = strip.n == s.last_strip;
+      const bool last_set = set.n == s.last_set;
+      const bool image_end = tile_row.tick(s.last_tile_row);
+      kept = !s.repeat_map && group.n != s.last_group;
+      passed = image_end ? C::T : C::M;
+      place = place.step(image_end, s);
+      top = image_end ? ap_uint<16>(0) : ap_uint<16>(top + C::M);
+      if (row_of_strip.tick(last_strip ? s.final_strip_row : s.last_strip_row)) {
+        if (set_image.tick(last_set ? s.final_set_image : s.last_set_image)) {
+          if (kept) {
+            place = strip_place;
+            top = strip_top;
+            tile_row = strip_tile_row;
+            rewound = true;
+          }
+          strip_place = place;
+          strip_top = top;
+          strip_tile_row = tile_row;
+          if (group.tick(s.last_group)) {
+            if (strip.tick(s.last_strip)) done = set.tick(s.last_set);
+          }
+        }
+      }
+    }
     came = false;
     moved = false;
-    rewound = false;
 
     if (give) {
       const bool last_group = group.n == s.last_group;
       const bool last_strip = strip.n == s.last_strip;
       const bool last_set = set.n == s.last_set;
-      const ap_uint<8> last_block = last_group ? s.final_block : s.last_block;
       const bool last_strip_row =
           row_of_strip.n == (last_strip ? s.final_strip_row : s.last_strip_row);
       const bool last_image = set_image.n == (last_set ? s.final_set_image : s.last_set_image);
@@ -161,37 +211,14 @@ stream_pixels:
               tile_word = 0;
               word = 0;
               left = 0;
-              const bool image_end = tile_row.tick(s.last_tile_row);
-              const bool release = s.repeat_map || last_group;
               moved = true;
-              step = image_end ? C::T : C::M;
-              kept = !release;
-              place = place.step(image_end, s);
-              top = image_end ? ap_uint<16>(0) : ap_uint<16>(top + C::M);
-              if (row_of_strip.tick(last_strip ? s.final_strip_row : s.last_strip_row)) {
-                if (set_image.tick(last_set ? s.final_set_image : s.last_set_image)) {
-                  if (!release) {
-                    place = strip_place;
-                    top = strip_top;
-                    tile_row = strip_tile_row;
-                    rewound = true;
-                  }
-                  strip_place = place;
-                  strip_top = top;
-                  strip_tile_row = tile_row;
-                  if (group.tick(s.last_group)) {
-                    if (strip.tick(s.last_strip)) done = set.tick(s.last_set);
-                  }
-                }
-              }
+              pause = 3;
             }
           }
         }
       }
     }
 
-    // A new row is not loaded before the iteration after the next.
-    const bool next_inside = load_row.n >= s.pad_top && load_row.n < s.end_row;
     if (load) {
       came = true;
       if (load_inside) {
@@ -207,19 +234,8 @@ stream_pixels:
             came && load_image.n == s.last_image && load_row.n == s.end_row - 1;
         if (bool(beat.last) != end_of_transfer) ok = false;
       }
-      if (came) {
-        if (load_bank.tick(C::T - 1)) {
-          load_base = load_base + s.row_words;
-          if (load_slot.tick(s.last_slot)) load_base = 0;
-        }
-        if (load_row.tick(s.last_padded_row)) {
-          if (load_image.tick(s.last_image)) {
-            loading = s.repeat_map && !load_pass.tick(s.last_group);
-          }
-        }
-      }
+      if (came) load_pause = 3;
     }
-    load_inside = next_inside;
   }
   tlast_ok.write(ok);
 }

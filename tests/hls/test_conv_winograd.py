@@ -288,7 +288,7 @@ MUTANTS = {
     "drain overtaken": ("compute.h", "&& drain_left != 0)", "&& false)"),
     "dropped last tile": ("read.h", "tile_col.tick(s.last_tile_col)", "tile_col.tick(0)"),
     "dropped beat": ("write.h", "complete && begun", "complete && begun && !out.last"),
-    "row given up early": ("read.h", "kept = !release", "kept = false"),
+    "row given up early": ("read.h", "kept = !s.repeat_map &&", "kept = false &&"),
     "padding not filled": ("read.h", "inside ? beat : padding", "beat"),
 }  # fmt: skip
 
