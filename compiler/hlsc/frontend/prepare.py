@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from hlsc.frontend.llvmtext import Function, ModuleText
-from hlsc.frontend.memory import lower_memory, struct_types
+from hlsc.frontend.memory import Layout, lower_memory, struct_types
 
 __all__ = ["prepare"]
 
@@ -89,7 +89,8 @@ def _function(f: Function, entry: str, types: dict[str, str]) -> None:
             if hit := _LIFETIME.search(line):
                 kind = kinds.get(hit.group(2), "")
                 if hit.group(1) == "start" and _is_flat(kind, types):
-                    lines.append(f"  store {kind} undef, ptr {hit.group(2)}")
+                    lines += _undefined(kind, hit.group(2), Layout(types), f"%hlsc.life.{copies}")
+                    copies += 1
                 continue
             if w := _WIDE.match(line):
                 lines += _whole_word(w, f"%hlsc.wide.{copies}") or [line]
@@ -97,6 +98,19 @@ def _function(f: Function, entry: str, types: dict[str, str]) -> None:
                 continue
             lines.append(line)
         b.lines = lines
+
+
+def _undefined(kind: str, to: str, layout: Layout, fresh: str) -> list[str]:
+    """Stores of undef to every member: one of the whole would split wide integers into bytes, which
+    SROA then puts together again with a shift and an or per byte and access."""
+    lines = []
+    for n, (offset, member) in enumerate(layout.leaves(kind)):
+        at = to
+        if offset:
+            at = f"{fresh}.{n}"
+            lines.append(f"  {at} = getelementptr inbounds i8, ptr {to}, i64 {offset}")
+        lines.append(f"  store {member} undef, ptr {at}, align 1")
+    return lines
 
 
 def _whole_word(access: re.Match[str], fresh: str) -> list[str] | None:
