@@ -17,7 +17,7 @@ from convloom.kernels import load_kernel
 from hlsc import toolchain
 from vboard.errors import VboardError
 from vboard.hwh import hwh_text
-from vboard.model import design
+from vboard.library import design
 from vboard.profile import load_profile
 
 __all__ = ["Overlay", "build_overlay", "read_binary"]

@@ -103,8 +103,9 @@ def _boards(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from vboard.model import Logic
-    from vboard.server import BoardState, check_address, make_server
+    from vboard.logic import Logic
+    from vboard.server import check_address, make_server
+    from vboard.state import BoardState
 
     check_address(options.address, options.allow_remote)  # before minutes of compiling
     profile = load_profile(options.board)
@@ -130,7 +131,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _prebuild(options: argparse.Namespace) -> tuple[str, str, str]:
     from vboard.artefacts import build_overlay
-    from vboard.model import build_library, design
+    from vboard.library import build_library, design
 
     overlay = build_overlay(options.kernel, options.board, options.config)
     library = build_library(design(options.kernel, options.config), trace=options.waveform is not None)

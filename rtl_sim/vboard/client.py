@@ -18,16 +18,15 @@ from typing import Any
 
 from vboard.artefacts import build_overlay
 from vboard.errors import VboardError
-from vboard.model import build_library, design
+from vboard.library import build_library, design
 from vboard.profile import Profile, load_profile
 from vboard.protocol import messages
+from vboard.state import COUNTERS_FILE
 
-__all__ = ["COUNTERS_FILE", "PORT", "Board", "start"]
+__all__ = ["PORT", "Board", "start"]
 
 PORT = 7967
 """What pynq appends to an address, also to that of a unix socket."""
-
-COUNTERS_FILE = "/proc/vboard/counters"
 
 _START_SECONDS = 60.0
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convloom.kernels import KernelSpec
 from vboard.errors import VboardError
-from vboard.model import Logic
+from vboard.logic import Logic
 from vboard.system import Cma
 
 __all__ = ["Host"]

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import vboard.model
+import vboard.logic
 from convloom.kernels import KernelSpec, Register, load_kernel
 from vboard.errors import VboardError
 from vboard.host import ADDRESS, ADDRESS_HIGH, CONTROL, LENGTH, RECEIVE, STATUS, Host
-from vboard.model import Design, Logic, build_library
+from vboard.library import Design, build_library
+from vboard.logic import Logic
 from vboard.profile import load_profile
 
 SV = Path(__file__).with_name("test_vboard_sum.sv")
@@ -312,7 +313,7 @@ def figures(host: Host, rng: np.random.Generator, count: int = 2000) -> dict:
 def test_same_work_takes_the_same_cycles(host, rng, monkeypatch):
     first = figures(host, rng)["run"]["cycles"]
     for milliseconds in (0, 1, 100):  # how far one poll may go does not matter
-        monkeypatch.setattr(vboard.model, "_POLL_MILLISECONDS", milliseconds)
+        monkeypatch.setattr(vboard.logic, "_POLL_MILLISECONDS", milliseconds)
         assert figures(host, rng)["run"]["cycles"] == first
 
 
@@ -423,6 +424,24 @@ def test_programming_starts_everything_anew(host, rng):
 def test_an_address_of_no_ip_is_an_error(host):
     with pytest.raises(VboardError, match="nothing answers at 0x50000000"):
         host.logic.read(0x50000000)
+
+
+def test_a_waveform_holds_the_window_that_was_asked_for(rng, tmp_path):
+    traced = make(build_library(Design(SPEC, "tiny", SV, SV), trace=True))
+    file = tmp_path / "wave.fst"
+    traced.logic.record(file, 200, 299)
+    add(traced, rng, 300)
+    traced.wait("out")
+    traced.logic.close()
+    data = file.read_bytes()
+    assert data[0] == 0  # a header block: length, first and last time
+    first, last = (int.from_bytes(data[i : i + 8], "big") for i in (9, 17))
+    assert (first, last) == (2 * 200, 2 * 299 + 1)  # two times a cycle
+
+
+def test_recording_needs_a_model_that_can(host, tmp_path):
+    with pytest.raises(VboardError, match="built without a recorder"):
+        host.logic.record(tmp_path / "wave.fst", 0, 9)
 
 
 def test_a_kernel_without_a_stream_is_refused(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 import vboard
 from vboard.artefacts import build_overlay
 from vboard.client import PORT
-from vboard.model import build_library, design
+from vboard.library import build_library, design
 from vboard.protocol import SERVICES, messages, service
 
 pytest.importorskip("pynq")

@@ -30,7 +30,7 @@ from hlsc import toolchain
 from vboard.artefacts import build_overlay
 from vboard.errors import VboardError
 from vboard.hwh import reached_mhz
-from vboard.model import build_library, design
+from vboard.library import build_library, design
 from vboard.profile import load_profile
 
 pytest.importorskip("pynq")
@@ -177,6 +177,7 @@ def test_overlay_shows_ips_registers_and_clock(board, profile):
         board(profile),
         """
         ol = load(BIT)
+        rows = ol.ip_dict["gemm_systolic_0"]["registers"]
         kernel = ol.gemm_systolic_0
         kernel.register_map.rows = 77
         kernel.register_map.clamp_low = 0xffffff80
@@ -186,7 +187,7 @@ def test_overlay_shows_ips_registers_and_clock(board, profile):
             ips={n: [d["type"], d["phys_addr"], d["addr_range"]] for n, d in ol.ip_dict.items()
                  if "phys_addr" in d},
             registers=sorted(kernel.register_map._register_classes),
-            offsets={n: r["address_offset"] for n, r in kernel.description["registers"].items()},
+            offsets={n: r["address_offset"] for n, r in rows.items()},
             control=repr(kernel.register_map.CTRL),
             rows=[int(kernel.register_map.rows), kernel.read(0x10), int(kernel.register_map.rows.rows)],
             low=kernel.read(0x88),

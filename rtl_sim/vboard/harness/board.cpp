@@ -439,7 +439,7 @@ const char* vb_error() { return error.c_str(); }
 
 void* vb_create(const uint64_t* config, uint8_t* memory) {
   vboard::Config c;
-  static_assert(sizeof c == 11 * sizeof(uint64_t), "Config must be the words that model.py passes");
+  static_assert(sizeof c == 11 * sizeof(uint64_t), "Config must be the words that logic.py passes");
   std::memcpy(&c, config, sizeof c);
   void* made = nullptr;
   guarded([&] { made = new vboard::Board(c, memory); });

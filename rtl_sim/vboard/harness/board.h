@@ -20,7 +20,7 @@ namespace vboard {
 
 const uint64_t kNever = ~uint64_t(0);
 
-// The words of vb_create's argument, in this order; see model.py.
+// The words of vb_create's argument, in this order; see logic.py.
 struct Config {
   uint64_t cma_base, cma_bytes, ddr_bytes;
   uint64_t ddr_milli_bytes, ddr_latency, access_cycles, length_bits;
