@@ -28,7 +28,8 @@ namespace convloom {
 /// One word is stored and one word of every bank read per cycle.  Whoever reads decides which lines
 /// are kept; a word may be stored over the lowest kept line as soon as it has been read for the
 /// last time, so TAPS + stride − 1 lines suffice to load behind the reading without a gap.
-/// Call room and holds before store: a stored word is there from the next iteration on.
+/// What is decided in an iteration must be decided before store: a stored word is there from the
+/// next iteration on.
 /// \tparam LINES banks, a power of two, at least the number of lines read at once.
 /// \tparam BITS of a line's number: lines are counted modulo 2^BITS, and differences must stay
 /// below half of that.
@@ -49,19 +50,6 @@ struct LineRing {
     return ap_int<BITS>(line - of);
   }
 
-  /// Whether the next word may be stored.  keep: lowest line still needed; if `releasing`, its
-  /// words below `read` are not needed any more.
-  bool room(Line keep, bool releasing, Word read) const {
-#pragma HLS INLINE
-    return lead(keep) < LINES || (lead(keep) == LINES && releasing && at.n < read);
-  }
-
-  /// Whether a word has been stored.
-  bool holds(Line wanted, Word word) const {
-#pragma HLS INLINE
-    return lead(wanted) > 0 || (lead(wanted) == 0 && word < at.n);
-  }
-
   /// Stores the next word; true when it was the last of its line.
   template <int W>
   bool store(ap_uint<W> (&memory)[LINES][DEPTH], ap_uint<W> word, Word last_word) {
@@ -75,6 +63,34 @@ struct LineRing {
     const bool end = at.tick(last_word);
     if (end) line = line + 1;
     return end;
+  }
+};
+
+/// What a window of TAPS lines and a ring of LINES say to each other: where the loading stands when
+/// it is `ahead` of the window's last line, and every line before its first is free.
+template <int TAPS, int LINES, int BITS>
+struct RingStanding {
+  bool above;  // the last line is loaded …
+  bool level;  // … or just being loaded
+  bool room;   // there is a free line …
+  bool full;   // … or just none, and words of the first line must be released
+
+  RingStanding() : above(false), level(false), room(false), full(false) {}
+
+  explicit RingStanding(ap_int<BITS> ahead)
+      : above(ahead > 0),
+        level(ahead == 0),
+        room(ahead < LINES - TAPS + 1),
+        full(ahead == LINES - TAPS + 1) {}
+
+  static RingStanding either(bool first, const RingStanding& a, const RingStanding& b) {
+#pragma HLS INLINE
+    RingStanding chosen;
+    chosen.above = first ? a.above : b.above;
+    chosen.level = first ? a.level : b.level;
+    chosen.room = first ? a.room : b.room;
+    chosen.full = first ? a.full : b.full;
+    return chosen;
   }
 };
 

@@ -113,9 +113,8 @@ void check_registers(ap_uint<32> groups, ap_uint<32> filter_groups, ap_uint<32> 
   s.last_out_row = out_height - 1;
   s.last_out_column = out_width - 1;
   s.last_word = words - 1;
-  s.last_word_block = word_blocks - 1;
-  s.full_last_block = full - 1;
-  s.final_last_block = final - 1;
+  s.full_last_block = depthwise ? ap_uint<8>(word_blocks - 1) : ap_uint<8>(full - 1);
+  s.final_last_block = depthwise ? ap_uint<8>(word_blocks - 1) : ap_uint<8>(final - 1);
   s.full_last_weight = full_weights - 1;
   s.final_last_weight = final_weights - 1;
   s.full_last_step = ap_uint<16>(full_filters - 1) >> 1;

@@ -115,41 +115,50 @@ clear_sums:
   bool loaded = !s.run;  // … and it is there
   // Columns.
   LineRing<C::COLUMNS, C::PIXEL_WORDS, C::COLUMN_NUMBER_BITS> ring;
-  bool fed = !s.run;                  // the last column is in
-  bool above = false, level = false;  // the window's last column is loaded, or being loaded
-  bool room = true, full = false;     // the ring has a free column, or just none
+  bool fed = !s.run;  // the last column is in
+  typename C::Standing columns_are;
   // The window that is multiplied.
-  bool multiplied = true;  // the filter group is through
-  ap_uint<8> last_block = 0;
+  bool multiplied = true;     // the filter group is through
+  ap_uint<8> last_block = 0;  // depthwise: of a word
   Counter<16> image, out_row, out_column;
-  Counter<16> outer, inner;  // dense: block, word; depthwise: word, block of the word
+  Counter<index_bits(C::PIXEL_WORDS)> word;
+  Counter<index_bits(C::MAX_BLOCKS)> block;                      // depthwise: of the word
   ap_uint<C::COLUMN_NUMBER_BITS> left = 0, right = C::TAPS - 1;  // its outer columns
   ap_uint<index_bits(C::WEIGHT_WORDS)> at = 0;                   // weights of this block and word
 
 convolve_windows:
   for (bool done = !s.run; !done;) {
 #pragma HLS PIPELINE II = 1
-    const ap_uint<16> last_outer = s.depthwise ? s.last_word : ap_uint<16>(last_block);
-    const ap_uint<16> last_inner = s.depthwise ? ap_uint<16>(s.last_word_block) : s.last_word;
-    const ap_uint<index_bits(C::PIXEL_WORDS)> word = s.depthwise ? outer.n : inner.n;
-    const bool last_use = s.depthwise || outer.n == last_outer;
-    const bool multiply = !multiplied && (above || (level && word < ring.at.n));
-    const bool take = !fed && (room || (full && last_use && ring.at.n < word));
+    const bool last_word = word.n == s.last_word;
+    const bool last_of_blocks = block.n == last_block;
+    const bool last_use = s.depthwise || last_of_blocks;
+    const bool last_of_window = last_word && last_of_blocks;
+    const bool last_of_row = last_of_window && out_column.n == s.last_out_column;
+    const bool multiply =
+        !multiplied && (columns_are.above || (columns_are.level && word.n < ring.at.n));
+    const bool take =
+        !fed && (columns_are.room || (columns_are.full && last_use && ring.at.n < word.n));
     const bool change = loaded && multiplied;
     const bool load = !loaded;
-    bool new_window = false, new_row = false, new_column = false;
-    // How far the loading is ahead of the last column of this window, of the next and of a row's
-    // first, so that only comparisons are left when it is known which it will be.
+
+    // Where the loading will stand to the window after this iteration: for this window, the next
+    // one and the first of a row, each without and with another column.
     const ap_uint<C::COLUMN_NUMBER_BITS> next_right = right + s.stride_w;
     const ap_uint<C::COLUMN_NUMBER_BITS> row_right = right + C::TAPS;
-    const ap_int<C::COLUMN_NUMBER_BITS> lead = ring.lead(right);
-    const ap_int<C::COLUMN_NUMBER_BITS> next_lead = ring.lead(next_right);
-    const ap_int<C::COLUMN_NUMBER_BITS> row_lead = ring.lead(row_right);
+    const typename C::Standing stay(ring.lead(right)), stay_more(ring.lead(right) + 1);
+    const typename C::Standing next(ring.lead(next_right)), next_more(ring.lead(next_right) + 1);
+    const typename C::Standing turn(ring.lead(row_right)), turn_more(ring.lead(row_right) + 1);
+    const typename C::Standing moved = C::Standing::either(last_of_row, turn, next);
+    const typename C::Standing moved_more = C::Standing::either(last_of_row, turn_more, next_more);
+    const bool move = multiply && last_of_window;
+    columns_are = C::Standing::either(take && ring.at.n == s.last_word,
+                                      C::Standing::either(move, moved_more, stay_more),
+                                      C::Standing::either(move, moved, stay));
 
     // Multiply.
     if (multiply) {
-      const ap_uint<C::FILTER_BITS> window = read_taps<C::TAPS>(columns, left, word);
-      const bool first = s.depthwise || inner.n == 0;
+      const ap_uint<C::FILTER_BITS> window = read_taps<C::TAPS>(columns, left, word.n);
+      const bool first = s.depthwise || word.n == 0;
       typename C::SumRow out;
       out.bits = 0;
     multiply_filters:
@@ -163,22 +172,20 @@ convolve_windows:
         out.set(2 * p, sum[2 * p]);
         out.set(2 * p + 1, sum[2 * p + 1]);
       }
-      if (s.depthwise || inner.n == last_inner) sums.write(out);
+      if (s.depthwise || last_word) sums.write(out);
 
       at = at + 1;
-      if (inner.tick(last_inner)) {
-        if (outer.tick(last_outer)) {
-          at = 0;
-          new_window = true;
-          if (out_column.tick(s.last_out_column)) {
-            new_row = true;
-            left = left + C::TAPS;
-            right = row_right;
-            if (out_row.tick(s.last_out_row)) multiplied = image.tick(s.last_image);
-          } else {
-            left = left + s.stride_w;
-            right = next_right;
-          }
+      if (s.depthwise || last_word) block.tick(last_block);
+      if (!s.depthwise || last_of_blocks) word.tick(s.last_word);
+      if (last_of_window) {
+        at = 0;
+        if (out_column.tick(s.last_out_column)) {
+          left = left + C::TAPS;
+          right = row_right;
+          if (out_row.tick(s.last_out_row)) multiplied = image.tick(s.last_image);
+        } else {
+          left = left + s.stride_w;
+          right = next_right;
         }
       }
     }
@@ -187,14 +194,8 @@ convolve_windows:
     if (take) {
       const typename C::Column column = columns_in.read();
       fed = column.last;
-      new_column = ring.store(columns, column.bits, s.last_word);
+      ring.store(columns, column.bits, s.last_word);
     }
-    const ap_int<C::COLUMN_NUMBER_BITS> ahead = new_row ? row_lead : new_window ? next_lead : lead;
-    const int free = C::COLUMNS - C::TAPS + 1;  // so far ahead, the ring is full
-    above = ahead > 0 || (new_column && ahead == 0);
-    level = ahead == (new_column ? -1 : 0);
-    room = ahead < (new_column ? free - 1 : free);
-    full = ahead == (new_column ? free - 1 : free);
 
     // Load weights.
     if (load) {

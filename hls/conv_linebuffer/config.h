@@ -76,6 +76,7 @@ struct Config {
   static_assert(BRAM36 <= 120, "xc7z020: 140 RAMB36E1, 20 of them for FIFOs and DMA");
 
   typedef PixelColumn<TAPS> Column;
+  typedef RingStanding<TAPS, COLUMNS, COLUMN_NUMBER_BITS> Standing;
   typedef Pack<32, CO> SumRow;  // one pixel and block
 };
 
@@ -91,8 +92,7 @@ struct Shape {
   ap_uint<16> last_out_row;
   ap_uint<16> last_out_column;
   ap_uint<16> last_word;       // channel words of a pixel
-  ap_uint<8> last_word_block;  // depthwise: blocks of a channel word
-  ap_uint<8> full_last_block;  // dense: blocks of a filter group
+  ap_uint<8> full_last_block;  // blocks of a filter group; depthwise: of a channel word
   ap_uint<8> final_last_block;
   ap_uint<16> full_last_weight;  // weight words of a filter group
   ap_uint<16> final_last_weight;

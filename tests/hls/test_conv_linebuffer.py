@@ -304,7 +304,7 @@ NIGHTLY_MUTANTS = {
     "no padding above the map": ("window.h", "row + t >= 0 &&", ""),
     "column released too early": ("compute.h", "last_use = s.depthwise ||", "last_use = true ||"),
     "sums not cleared": ("compute.h", "(first ? ap_int<32>(0) : sum[2 * p])", "sum[2 * p]"),
-    "depthwise with another word": ("compute.h", "s.depthwise ? outer.n : inner.n;", "inner.n;"),
+    "depthwise with another word": ("compute.h", "if (!s.depthwise || last_of_blocks) word", "word"),
     "odd filter not cleared": ("write.h", "final_group && s.odd", "s.odd && !s.odd"),
     "swapped channel": ("packed_multiply.h", "(odd) << 16) + even", "(even) << 16) + odd"),
     "sign of the low product": ("packed_multiply.h", "(even < 0 ? 1 : 0)", "0"),
