@@ -8,6 +8,7 @@ it finds out whether the overlay is the one that it simulates.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ def build_overlay(kernel: str, board: str, config: str, out: Path | None = None)
     digest = toolchain.digest(text, rtl, profile.name)
     stem = f"{kernel}_{config}"
     payload = {"kernel": kernel, "config": config, "board": board, "digest": digest}
+    payload["hwh"] = hashlib.sha256(text.encode()).hexdigest()  # for the driver, which has no RTL
 
     def write(directory: Path) -> None:
         (directory / f"{stem}.bit").write_bytes(_bit(stem, profile.part, payload))

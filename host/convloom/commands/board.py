@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start, look at and stop virtual boards, which any pynq program then uses as if they were real.
 
-eval "$(convloom board start gemm)"       starts one and sets PYNQ_REMOTE_DEVICES
+eval "$(convloom board start gemm)"       starts one and sets PYNQ_REMOTE_DEVICES, CONVLOOM_BITSTREAM
 convloom conv … --on board                runs on it
 convloom board status                     what runs, and its counters
 convloom board stop
@@ -114,7 +114,7 @@ def _start(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(_describe(board, None)))
     else:  # for eval
-        print(f"export PYNQ_REMOTE_DEVICES={address}")
+        print(f"export PYNQ_REMOTE_DEVICES={address} CONVLOOM_BITSTREAM={bitstream}")
         print(f"{board.name}: {kernel} {args.config} on {args.board}, {bitstream}", file=sys.stderr)
     return 0
 

@@ -63,6 +63,8 @@ def _bitstream(spec: KernelSpec, config: str) -> Path:
                 f"{state.kernel} {state.config}; start another with convloom board start"
             )
         return state.bitstream
+    if named := os.environ.get("CONVLOOM_BITSTREAM"):
+        return Path(named)
     here = Path(f"{spec.name}_{config}.bit")
     if here.is_file():
         return here

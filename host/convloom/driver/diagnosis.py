@@ -100,10 +100,11 @@ def _cause(states: Mapping[str, ChannelState], control: int, done: bool, name: s
             f"{name} waits for more input than the layer has: registers and buffers disagree, or its "
             "configuration is not the one the layer was lowered for"
         )
+    taken = [s.stream for s in states.values() if not s.stuck and s.stream != "out"]
+    blocked = f"more of {taken[0]} than the layer has" if taken else "room for its output"
     return (
-        f"{name} does not take {' and '.join(waiting)}: it waits on another stream, or its "
-        "configuration is "
-        "not the one the layer was lowered for"
+        f"{name} does not take {' and '.join(waiting)}: it waits for {blocked}, or its configuration "
+        "is not the one the layer was lowered for"
     )
 
 

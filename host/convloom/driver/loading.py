@@ -50,14 +50,23 @@ def loading() -> Iterator[None]:
 @contextlib.contextmanager
 def programming(device: Any) -> Iterator[None]:
     """While pynq programs the PL of `device`."""
-    from pynq import Clocks
+    from pynq import Clocks, Device
 
     # pynq keeps the clock registers of the first device it meets and writes every other device's there.
     Clocks.set_device(device)
     with contextlib.suppress(AttributeError):
         del Clocks._real_instance
-    with _alone():
-        yield
+    # And it sets port widths on whatever device is the active one.
+    before = vars(Device).get("_active_device")
+    Device.active_device = device
+    try:
+        with _alone():
+            yield
+    finally:
+        if before is not None:
+            Device.active_device = before
+        else:
+            del Device._active_device
 
 
 @contextlib.contextmanager
