@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 import bench_bytes
 import bench_csim
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"part must be {' or '.join(PARTS)}, not {unknown[0]!r}")
     wrong: list[str] = []
-    found = {}
+    found: dict[str, Any] = {}
     try:
         if "bytes" in parts:
             results = bench_bytes.measure()

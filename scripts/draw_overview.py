@@ -54,13 +54,13 @@ def text(
     return f'<text x="{x:g}" y="{y:g}" {style}>{escape(words)}</text>'
 
 
-def arrow(points: tuple[tuple[int, int], ...], colour: str = INK, there: bool = True) -> str:
+def arrow(points: tuple[tuple[float, float], ...], colour: str = INK, there: bool = True) -> str:
     """A line along the points with a head at the last; the last piece must be level or upright."""
     (x0, y0), (x1, y1) = points[-2:]
     dx, dy = (x1 > x0) - (x1 < x0), (y1 > y0) - (y1 < y0)
-    line = " ".join(f"{x},{y}" for x, y in (*points[:-1], (x1 - 6 * dx, y1 - 6 * dy)))
+    line = " ".join(f"{x:g},{y:g}" for x, y in (*points[:-1], (x1 - 6 * dx, y1 - 6 * dy)))
     base = [(x1 - 9 * dx - 5 * dy, y1 - 9 * dy - 5 * dx), (x1 - 9 * dx + 5 * dy, y1 - 9 * dy + 5 * dx)]
-    head = " ".join(f"{x},{y}" for x, y in ((x1, y1), *base))
+    head = " ".join(f"{x:g},{y:g}" for x, y in ((x1, y1), *base))
     dash = "" if there else ' stroke-dasharray="5 4"'
     return (
         f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>\n'
