@@ -162,10 +162,10 @@ def pieces_stored(layer: ConvLayer, lowering: str, first: int, end: int) -> int:
         return count + padding
     count, padding = _in_image(rows, cols, first % pixels, pixels)
     more, more_padding = _in_image(rows, cols, 0, (end - 1) % pixels + 1)
-    whole, whole_padding = _in_image(rows, cols, 0, pixels)
+    whole, _ = _in_image(rows, cols, 0, pixels)
     between = last_image - image - 1
-    padding = padding or more_padding or (between > 0 and whole_padding)
-    return count + between * whole + more + padding
+    # Padding of whole images needs no look: their corners are in the last and the first part.
+    return count + between * whole + more + (padding or more_padding)
 
 
 @dataclass(frozen=True)
