@@ -103,6 +103,8 @@ def _boards(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    # gRPC's own lines would stand before ours.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from vboard.logic import Logic
     from vboard.server import check_address, make_server
     from vboard.state import BoardState
@@ -140,10 +142,13 @@ def _prebuild(options: argparse.Namespace) -> tuple[str, str, str]:
 
 def _wait(ended: threading.Event, with_parent: bool) -> None:
     """Until a signal, or until the process that holds the other end of standard input is gone."""
+    parent = os.getppid()
     while not ended.wait(0 if with_parent else 1.0):
         if with_parent:
             readable: list[Any] = select.select([sys.stdin], [], [], 1.0)[0]
             if readable and not os.read(sys.stdin.fileno(), 4096):
+                return
+            if os.getppid() != parent:  # a fork of it may still hold the pipe
                 return
 
 
@@ -155,6 +160,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except (ConvloomError, HlscError) as error:
         print(f"vboard: {error}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        print(f"vboard: {error.name} must be installed: pip install 'convloom[board]'", file=sys.stderr)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

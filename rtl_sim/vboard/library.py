@@ -44,8 +44,12 @@ class Design:
 @lru_cache
 def design(kernel: str, config: str) -> Design:
     """Synthesise a kernel (or find it in the cache): the RTL of every other level of simulation."""
-    from hlsc.flow import synthesized  # imports the compiler's engines, which takes seconds
-
+    try:
+        from hlsc.flow import synthesized  # imports the compiler's engines, which takes seconds
+    except ImportError as error:
+        raise VboardError(
+            f"{error.name} must be installed to synthesise a kernel: pip install 'convloom[flow]'"
+        ) from None
     spec = load_kernel(kernel)
     made = synthesized(
         spec.sources, spec.top, include_dirs=spec.include_dirs, defines=spec.defines(config)
