@@ -22,10 +22,13 @@ BOARD = {
 
 
 def draw_timeline(path: Path, reports: Sequence[Any]) -> None:
-    """Write the PNG: a band per `RunReport`; left this machine's time, right the board's, modelled.
+    """Write the PNG: a band per layer and kernel, the first lowering of each.
 
-    The two have nothing to do with each other on a virtual board, so each has its own axis.
+    Left is this machine's time, right the board's, modelled. The two have nothing to do with each other on a virtual board, so each has its own axis.
     """
+    # What the other lowerings change is in the table; here it would be the same picture again.
+    first = {(report.layer, report.kernel): report for report in reversed(reports)}
+    reports = [report for report in reports if first[report.layer, report.kernel] is report]
     import matplotlib
 
     matplotlib.use("Agg")
@@ -48,7 +51,7 @@ def draw_timeline(path: Path, reports: Sequence[Any]) -> None:
             bottom = 1 - (head + band * (index + 1) - 0.42) / height
             size = (band - 0.85) / height
             left = figure.add_axes((0.085, bottom, 0.3, size))
-            right = figure.add_axes((0.475, bottom, 0.5, size))
+            right = figure.add_axes((0.505, bottom, 0.475, size))
             _band(left, right, report)
             figure.text(0.035, bottom + size + 0.13 / height, _title(report), fontsize=10, va="bottom")
 
