@@ -283,7 +283,7 @@ def test_missing_tlast_between_transfers_is_reported():
 MUTANTS = {
     "wrong input row": ("transforms.h", "v[3] = even + twice", "v[3] = even - twice"),
     "wrong kernel row": ("transforms.h", "u[4] = weighted - middle", "u[4] = weighted + middle"),
-    "wrong quotient": ("transforms.h", "Residue(y << 24)", "Residue(y << 23)"),
+    "wrong quotient": ("transforms.h", "y.range(3, 0)", "y.range(4, 1)"),
     "stale U": ("compute.h", "at != written", "true"),
     "drain overtaken": ("compute.h", "&& drain_left != 0)", "&& false)"),
     "dropped last tile": ("read.h", "tile_col.tick(s.last_tile_col)", "tile_col.tick(0)"),
