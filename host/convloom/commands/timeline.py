@@ -24,8 +24,8 @@ BOARD = {
 def draw_timeline(path: Path, reports: Sequence[Any]) -> None:
     """Write the PNG: a band per layer and kernel, the first lowering of each.
 
-    Left is this machine's time, right the board's, modelled. On a virtual board the two have nothing to do
-    with each other, so each has its own axis.
+    Left is this machine's time, right the board's, modelled. On a virtual board the two have nothing
+    to do with each other, so each has its own axis.
     """
     # What the other lowerings change is in the table; here it would be the same picture again.
     first = {(report.layer, report.kernel): report for report in reversed(reports)}
