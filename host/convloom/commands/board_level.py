@@ -38,16 +38,11 @@ SETTINGS = Settings()
 
 _boards: list[Any] = []
 _overlays: dict[tuple[str, str], Any] = {}
-_private: set[str] = set()
-"""Addresses of boards that belong to this process."""
 
 
 def _configured() -> bool:
     """Whether the user has chosen a board."""
-    address = os.environ.get(VARIABLE, "")
-    if address:
-        return address not in _private
-    return Path("/proc/device-tree/chosen/pynq_board").is_file()
+    return bool(os.environ.get(VARIABLE)) or Path("/proc/device-tree/chosen/pynq_board").is_file()
 
 
 def _bitstream(spec: KernelSpec, config: str) -> Path:
@@ -105,9 +100,7 @@ def _open_private(spec: KernelSpec, config: str) -> Any:
     if not _boards:
         atexit.register(stop_boards)
     _boards.append(board)
-    _private.add(board.address)
-    if VARIABLE not in os.environ:  # pynq looks at it when it is imported
-        os.environ.update(board.environment)
+    # The device is made by hand: the variable would name one board, and child processes inherit it.
     from pynq.pl_server.remote_device import RemoteDevice
 
     from convloom.driver import ConvOverlay
@@ -126,9 +119,6 @@ def stop_boards() -> None:
         with contextlib.suppress(Exception):
             board.stop()
     _boards.clear()
-    if os.environ.get(VARIABLE) in _private:
-        del os.environ[VARIABLE]
-    _private.clear()
 
 
 def run_on_board(job: Job, spec: KernelSpec, config: str) -> tuple[Any, Any]:
