@@ -42,7 +42,10 @@ class LevelRun:
 
 @dataclass(frozen=True)
 class Level:
-    """`run(job, spec, config)` computes a lowered layer; slow levels run only when asked for."""
+    """`run(job, spec, config)` computes a lowered layer.
+
+    On a slow level `convloom run` takes each kernel's default lowering only.
+    """
 
     name: str
     doc: str
@@ -79,7 +82,7 @@ def _simulated(load: Callable[[str, str], Any]) -> Callable[[Job, KernelSpec, st
         try:
             kernel = load(spec.name, config)  # compiled before the clock starts
             started = time.perf_counter()
-            done = kernel.run(job.streams, job.registers)
+            done = kernel.run(job.streams, job.registers, twice=False)
         except HlscError as error:
             raise LevelError(str(error)) from error
         seconds = time.perf_counter() - started
@@ -108,7 +111,12 @@ LEVELS: dict[str, Level] = {
             "csim", "the kernel's C++, compiled and called on this machine", _simulated(_csim_kernel)
         ),
         Level("rtl", "the SystemVerilog that hlsc makes of it, in Verilator", _simulated(_rtl_kernel)),
-        Level("board", "a PYNQ board through pynq, or a virtual one around that RTL", _on_board),
+        Level(
+            "board",
+            "a PYNQ board through pynq, or a virtual one around that RTL",
+            _on_board,
+            slow=True,
+        ),
     )
 }
 """By name, in the order in which they come closer to hardware."""

@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
     levels = (REFERENCE, *LEVELS)
-    usual = [REFERENCE, *(name for name, level in LEVELS.items() if not level.slow)]
+    usual = [REFERENCE, *LEVELS]
     add("--image", type=Path, metavar="FILE", help="photograph; default: matplotlib's sample")
     add("--size", type=int, default=128, help="longest side in pixels, default: %(default)s")
     add("--out", type=Path, default=Path("build/run"), metavar="DIR", help="default: %(default)s")
@@ -127,6 +127,8 @@ def _all_rows(steps: list[Step], levels: list[str], config: str) -> tuple[list[R
     for step in steps:
         for level in levels:
             found, refused = ways(step.layer, level, config)
+            if level in LEVELS and LEVELS[level].slow:  # the first way of each kernel
+                found = list({way.kernel: way for way in reversed(found)}.values())[::-1]
             plan += [(step, way) for way in found]
             for kernel, reason in refused.items():
                 rows.append(Row(step.layer.name, kernel, "-", level, step.layer.macs, REFUSED, reason))
