@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 import threading
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from vboard.client import PORT
 from vboard.library import build_library, design
 from vboard.protocol import SERVICES, messages, service
 
-pytest.importorskip("pynq")
+if importlib.util.find_spec("pynq") is None:  # importing it would look for boards
+    pytest.skip("needs the package pynq", allow_module_level=True)
 
 CALLS = 2000
 WORKERS = 8
