@@ -195,9 +195,11 @@ def run(args: argparse.Namespace) -> int:
     report["rows"] = [asdict(row) for row in rows]
     text = json.dumps(report, indent=1) + "\n"
     write_atomically("report", args.out / "report.json", lambda file: _write(file, text))
-    kernels = dict.fromkeys(f"{row.kernel} · {row.level}" for row in rows if row.result == EXACT)
+    exact_rows = [row for row in rows if row.result == EXACT]
+    ran = ", ".join(dict.fromkeys(row.kernel for row in exact_rows))
+    where = ", ".join(dict.fromkeys(row.level for row in exact_rows))
     lines = [f"{photo.shape[1]}×{photo.shape[0]} pixels through {len(steps)} int8 layers", verdict]
-    draw(args.out / "features.png", photo, steps, "\n".join([*lines, ",  ".join(kernels)]))
+    draw(args.out / "features.png", photo, steps, "\n".join([*lines, f"{ran}  on  {where}"]))
     if reports:
         draw_timeline(args.out / "timeline.png", reports)
     if args.json:
