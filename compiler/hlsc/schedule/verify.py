@@ -124,8 +124,8 @@ class _Check:
             else:
                 late = start + own > self.budget + 1e-6 and start <= self.budget
             if late:
-                end = f"{start + own:.2f} of {self.budget:.2f} ns"
-                yield f"{n} in cycle {self.t[n.id]} ends after {end}"
+                after = f"{start + own:.2f} of {self.budget:.2f} ns"
+                yield f"{n} in cycle {self.t[n.id]} ends after {after}"
 
         if self.overlap and self.region.exit is not None:
             s = _strip(self.nodes, self.region.exit)
