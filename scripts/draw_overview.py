@@ -100,10 +100,8 @@ def drawing() -> str:
         ("tiles, order of beats,", "registers — and the", "result taken apart again"),
     )
     csim = Box(524, 132, 236, 56, "C-simulation", ("hls/ C++, compiled by hlsc.csim",))
-    rtl = Box(
-        524, 197, 236, 56, "RTL simulation", ("hls/ C++ through hlsc, in Verilator",), there=False
-    )
-    virtual = Box(524, 262, 236, 56, "virtual board", ("unmodified pynq drives the RTL",), there=False)
+    rtl = Box(524, 197, 236, 56, "RTL simulation", ("hls/ C++ through hlsc, in Verilator",))
+    virtual = Box(524, 262, 236, 56, "virtual board", ("unmodified pynq drives the RTL",))
     board = Box(524, 327, 236, 56, "PYNQ board", ("the same pynq program",), there=False)
     equal = Box(820, 136, 116, 66, "= ?", ("to the bit",), GREEN)
     parts = [
@@ -116,14 +114,22 @@ def drawing() -> str:
         arrow(((440, 160), (524, 160))),
         text(482, 152, "beats", 12, SOFT, anchor="middle"),
         *(
-            arrow(((482, 160), (482, box.y + 28), (524, box.y + 28)), SOFT, there=False)
-            for box in (rtl, virtual, board)
+            arrow(
+                ((482, 160), (482, box.y + 28), (524, box.y + 28)),
+                INK if box.there else SOFT,
+                box.there,
+            )
+            for box in (board, rtl, virtual)
+        ),
+        *(
+            arrow(((760, box.y + 28), (878, box.y + 28), (878, 202)), there=box.there)
+            for box in (rtl, virtual)
         ),
         arrow(((760, 66), (878, 66), (878, 136))),
         text(818, 58, "output", 12, SOFT, anchor="middle"),
         arrow(((760, 160), (820, 160))),
         *(box.svg() for box in (layer, reference, lowering, csim, rtl, virtual, board, equal)),
-        text(24, 366, "dashed: not there yet", 12, SOFT),
+        text(24, 366, "dashed: not run yet", 12, SOFT),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
