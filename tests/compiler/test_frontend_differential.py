@@ -23,6 +23,8 @@ from hlsc.errors import HlscError
 from hlsc.frontend import compile_program
 from hlsc.frontend.execute import Runner
 from hlsc.frontend.program import Program
+from hlsc.interp import interpret
+from hlsc.middle import lower as lower_program
 
 KERNELS = Path(__file__).parent / "frontend"
 
@@ -218,3 +220,19 @@ def test_gemm_systolic(seed):
         assert [word >> 81 & 1 for word in out] == [0] * (len(out) - 1) + [1], layer.name
         y = job.result([np.array([word & (1 << 64) - 1 for word in out], np.uint64)])
         np.testing.assert_array_equal(y, ALGORITHMS["im2col"](layer, x, w, bias).y, layer.name)
+
+
+def test_arrays_of_a_class_with_a_constructor(rng):
+    """Elements are constructed by a loop over indices; the design agrees as far as the middle end."""
+    data = [x & 0x800F for x in words(rng, 100, 16)]
+    got = both("constructors", {"in": data}, {}).streams["out"]
+    items = {}
+    line = [(3, 1)] * 3
+    for x, word in zip(data, got, strict=True):
+        key = x & 1, (x >> 1) % 70
+        line = [items.get(key, (3, 1)), *line[:2]]
+        if x >> 15:
+            line[0] = items[key] = x & 31, 2
+        assert word == line[2][0] << 8 | line[0][0] << 3 | 1 << 2 | line[0][1]
+    program, _, _ = build("constructors")
+    assert interpret(lower_program(program), {"in": data}, {}).streams["out"] == got

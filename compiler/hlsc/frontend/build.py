@@ -28,7 +28,7 @@ from hlsc.frontend.facts import (
 from hlsc.frontend.grammar import Pragma
 from hlsc.frontend.intrinsics import SIDE_EFFECT
 from hlsc.frontend.llvmtext import Function, Loop, ModuleText, innermost, natural_loops
-from hlsc.frontend.memory import FILL
+from hlsc.frontend.memory import CONSTRUCT, FILL
 from hlsc.frontend.program import ArrayFacts, DependencePragma, LoopFacts
 from hlsc.ir import Loc
 
@@ -175,8 +175,8 @@ def _loops(
             mine = replace(
                 mine, unroll=0, reason=f"it lies below the pipelined loop {name}({outer.loc})"
             )
-        elif header.startswith(FILL) and _fill_unrolls(f, loop, marks):
-            mine = replace(mine, unroll=0, reason="it fills or copies an array of registers")
+        elif header.startswith((FILL, CONSTRUCT)) and _fill_unrolls(f, loop, marks):
+            mine = replace(mine, unroll=0, reason="it fills an array of registers")
         if mine.unroll is not None and mine.unroll > 1:
             mine = replace(mine, facts=_scaled(mine.facts, mine.unroll))
         result[key] = mine
@@ -185,11 +185,11 @@ def _loops(
 
 
 def _fill_unrolls(f: Function, loop: Loop, marks: list[tuple[Resolved, Target, str]]) -> bool:
-    """Whether a loop that `lower_memory` made goes over an array of registers: a small one, or one
-    that is partitioned."""
+    """Whether a loop that fills, copies or constructs goes over an array of registers: a small one, or
+    one that is partitioned."""
     index = FunctionIndex.of(f)
-    text = "\n".join(f.block(loop.header).lines)
-    count = re.search(r"icmp ult i64 %\S+, (\d+)", text)
+    text = "\n".join(x for b in f.blocks if b.name in loop.blocks for x in b.lines)
+    count = re.search(r"icmp (?:ult|uge) i64 %(?:hlsc\.fill|arrayctor)\S+, (\d+)", text)
     if count and int(count.group(1)) <= _SMALL:
         return True
     partitioned = {t.name for r, t, _ in marks if r.pragma.name.startswith("ARRAY_")}

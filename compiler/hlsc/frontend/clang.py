@@ -42,7 +42,8 @@ def _run(args: Sequence[str | Path], what: str, cwd: Path | None = None) -> str:
     m = _DIAGNOSTIC.search(out.stderr)
     if m:
         raise ClangError(m.group(3), Loc(m.group(1), int(m.group(2))))
-    text = out.stderr.strip() or f"exit code {out.code}"
+    plain = re.search(r"(?:fatal )?error: (.*)", out.stderr)
+    text = plain.group(1) if plain else out.stderr.strip() or f"exit code {out.code}"
     raise ToolError(f"{what}: clang failed: {text[-2000:]}")
 
 

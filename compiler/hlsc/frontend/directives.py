@@ -40,9 +40,11 @@ class Directive:
 def read_directives(path: Path) -> list[Directive]:
     """All directives of a file; `.tcl` is Tcl, anything else is told by its lines."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise HlscError(f"directive file {path} must be readable: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise HlscError(f"directive file {path} must be text in UTF-8") from None
     result = []
     pending, start = "", 0
     for number, line in enumerate(text.splitlines(), 1):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""memset and memcpy as loads and stores of the members' own widths.
+"""memset, memcpy and constructors of arrays as loops over indices.
 
-An array becomes a loop over its elements (its header's name starts with `FILL`; the build stage unrolls
-it where the array is registers or the loop lies in a pipeline), a structure its members in a row.
+memset and memcpy become loads and stores of the members' own widths: a structure its members in a row,
+an array a loop over its elements (its header's name starts with `FILL`).  Where clang constructs the
+elements of an array (`CONSTRUCT`), an index takes the place of a moving pointer.  The build stage
+unrolls these loops where the array is registers or the loop lies in a pipeline.
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from dataclasses import dataclass
 
 from hlsc.frontend.llvmtext import Block, Function
 
-__all__ = ["FILL", "Layout", "lower_memory", "struct_types"]
+__all__ = ["CONSTRUCT", "FILL", "Layout", "index_constructors", "lower_memory", "struct_types"]
 
 FILL = "hlsc.fill"
+CONSTRUCT = "arrayctor.loop"  # clang's name of such a loop's header
 _CALL = re.compile(
     r"^\s*call void @llvm\.mem(cpy|set)\.p0(?:\.p0)?\.i64\(ptr (?:align \d+ )?(\S+), "
     r"(?:ptr (?:align \d+ )?|i8 )(\S+), i64 (\d+), i1 false\)(.*)$"
@@ -187,6 +190,34 @@ def lower_memory(f: Function, types: Mapping[str, str], globals_: Mapping[str, s
             break
         else:
             f.blocks.append(block)
+
+
+def index_constructors(f: Function) -> None:
+    """In place: clang's loops over pointers that construct the elements of an array count indices."""
+    ends = {}
+    for _, _, line in f.lines():
+        if m := re.match(r"^\s*(%arrayctor\.end\d*) = getelementptr .*, i64 (\d+)(?:, !.*)?$", line):
+            ends[m.group(1)] = int(m.group(2))
+    for b in f.blocks:
+        if not b.name.startswith(CONSTRUCT):
+            continue
+        text = "\n".join(b.lines)
+        start = re.search(r"(%\S+) = phi ptr \[ (%\S+), (%\S+) \], \[ (%\S+), (%\S+) \](.*)", text)
+        step = re.search(r"(%\S+) = getelementptr inbounds (.*), ptr (%\S+), i64 1(.*)", text)
+        done = re.search(r"(%\S+) = icmp eq ptr (%\S+), (%\S+?)((?:, !.*)?)$", text, re.M)
+        if not (start and step and done) or done.group(3) not in ends:
+            continue
+        now, begin, before, _, latch, debug = start.groups()
+        at, after = f"{now}.at", f"{now}.after"
+        phi = f"{at} = phi i64 [ 0, {before} ], [ {after}, {latch} ]{debug}"
+        here = f"{now} = getelementptr inbounds {step.group(2)}, ptr {begin}, i64 {at}{debug}"
+        text = text.replace(start.group(), f"{phi}\n  {here}")
+        text = text.replace(step.group(), f"{after} = add nuw nsw i64 {at}, 1{step.group(4)}")
+        count = ends[done.group(3)]
+        text = text.replace(
+            done.group(), f"{done.group(1)} = icmp uge i64 {after}, {count}{done.group(4)}"
+        )
+        b.lines = text.split("\n")
 
 
 def _phi(line: str, old: str, new: str) -> str:

@@ -210,7 +210,9 @@ class Rewriter:
         function = scope.function() if scope else None
         if pragma.name == "INTERFACE" and (function is None or function.name != self.top):
             raise SourceError(
-                f"#pragma HLS INTERFACE must stand in the top function '{self.top}'", token.loc
+                f"#pragma HLS INTERFACE must stand in the top function '{self.top}'",
+                token.loc,
+                f"is '{function.name}' the top?" if function else "",
             )
         pragma = replace(pragma, place=place, label=label)
         call = self._call(self._new(pragma), pragma)

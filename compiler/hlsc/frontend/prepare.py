@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from hlsc.frontend.llvmtext import Function, ModuleText
-from hlsc.frontend.memory import Layout, lower_memory, struct_types
+from hlsc.frontend.memory import Layout, index_constructors, lower_memory, struct_types
 
 __all__ = ["prepare"]
 
@@ -45,6 +45,7 @@ def prepare(module: ModuleText, entry: str) -> None:
     }
     for part in module.parts:
         if isinstance(part, Function):
+            index_constructors(part)
             lower_memory(part, types, globals_)
             _function(part, entry, types)
         elif part.startswith(("attributes #", "$")) or part.startswith(";"):

@@ -169,6 +169,16 @@ class _Resolver:
             for k, c in tb.items():
                 terms[k] = terms.get(k, 0) + s * c
             return ca + s * cb, terms
+        if i.op == "select" and isinstance(i.args[0], Local):
+            # SROA multiplies an index of 0 or 1 out: the byte offset is 0 or a stride.
+            one, zero = i.args[1:]
+            if (
+                isinstance(one, IntConst)
+                and isinstance(zero, IntConst)
+                and 0 in (one.value, zero.value)
+            ):
+                a, b = (signed(x.value, bits) if sign else x.value for x in (one, zero))
+                return b, {(i.args[0].name, 1, False): a - b}
         factor = i.args[1] if len(i.args) == 2 else None
         if i.op in ("mul", "shl") and exact and isinstance(factor, IntConst):
             f = (
