@@ -30,9 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     synth = commands.add_parser("synth", help="synthesise a top function to SystemVerilog")
     synth.add_argument("files", nargs="+", type=Path, metavar="FILE", help="C++ source files")
     synth.add_argument("--top", required=True, metavar="NAME", help="top function")
-    synth.add_argument(
-        "--clock", type=float, default=10.0, metavar="NS", help="clock period in ns (10)"
-    )
+    synth.add_argument("--clock", default="10", metavar="NS", help="clock period in ns (%(default)s)")
     synth.add_argument("--part", default="xc7z020clg400-1", metavar="PART", help="device (%(default)s)")
     synth.add_argument("--directives", type=Path, metavar="FILE", help="Tcl or cfg file of directives")
     synth.add_argument(
@@ -55,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="STAGE",
         help="also write NAME.STAGE.txt; 'all' for every stage, 'list' shows their names",
     )
-    synth.add_argument("--strict", action="store_true", help="warnings are errors")
+    synth.add_argument("--strict", action="store_true", help="a warning is an error")
     synth.add_argument("--json", action="store_true", help="print the report as JSON")
     return parser
 
@@ -70,6 +68,13 @@ def _defines(given: Sequence[str]) -> dict[str, str]:
     return result
 
 
+def _clock(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise HlscError(f"--clock must be a period in ns, such as 10, not {text!r}") from None
+
+
 def _synth(options: argparse.Namespace) -> int:
     from hlsc.report import table
     from hlsc.synth import STAGES, synthesize
@@ -80,13 +85,14 @@ def _synth(options: argparse.Namespace) -> int:
     result = synthesize(
         options.files,
         options.top,
-        clock_ns=options.clock,
+        clock_ns=_clock(options.clock),
         part=options.part,
         directives=options.directives,
         include_dirs=options.include,
         defines=_defines(options.define),
         out_dir=options.out,
         dump=STAGES if "all" in options.dump else options.dump,
+        strict=options.strict,
     )
     for warning in result.report["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)
@@ -96,9 +102,6 @@ def _synth(options: argparse.Namespace) -> int:
         print(table(result.report), end="")
         for path in (result.sv_path, result.report_path, *result.dumps):
             print(f"wrote {path}")
-    if options.strict and result.report["warnings"]:
-        print("error: with --strict a warning stops synthesis", file=sys.stderr)
-        return 1
     return 0
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,27 @@ def _shortened(design: Design, places: Sequence[Path]) -> Design:
     )
 
 
+def _write(folder: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write all files or none: each under another name first."""
+    paths = [folder / name for name in files]
+    parts = [folder / f".{name}.part" for name in files]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, part, text in zip(paths, parts, files.values(), strict=True):
+            if path.is_dir():
+                raise HlscError(f"{path} must be a file to be written, not a directory")
+            part.write_text(text)
+        for path, part in zip(paths, parts, strict=True):
+            part.replace(path)
+    except OSError as error:
+        raise HlscError(f"output directory {folder} must be writable: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            for part in parts:
+                part.unlink(missing_ok=True)
+    return paths
+
+
 def synthesize(
     sources: Sequence[Path],
     top: str,
@@ -157,11 +179,13 @@ def synthesize(
     defines: Mapping[str, str] | None = None,
     out_dir: Path | None = None,
     dump: Iterable[str] = (),
+    strict: bool = False,
 ) -> SynthResult:
     """Compile `sources` with `top` as the top function.
 
-    With `out_dir`: writes `<top>.sv`, `report.json`, and `<top>.<stage>.txt` for every stage of `dump`.
-    Raises HlscError, with file and line where there is one.
+    With `out_dir`: writes `<top>.sv` and `report.json`, both or none, and `<top>.<stage>.txt` for every
+    stage of `dump` as it is reached, so that a run that fails leaves the stages before.
+    Raises HlscError, with file and line where there is one; with `strict` for a warning too.
     """
     from hlsc.frontend import compile_program
     from hlsc.middle import lower as middle
@@ -177,14 +201,16 @@ def synthesize(
 
     def show(stage: str, text: str) -> None:
         if stage in wanted and out_dir is not None:
-            out_dir.mkdir(parents=True, exist_ok=True)
-            path = out_dir / f"{top}.{stage}.txt"
-            path.write_text(text)
-            dumps.append(path)
+            dumps.extend(_write(out_dir, {f"{top}.{stage}.txt": text}))
 
+    if not top.isidentifier():
+        raise HlscError(f"top must be the name of a function without its scope, not '{top}'")
     for source in sources:
         if not Path(source).is_file():
             raise HlscError(f"source file must exist, not {source}")
+    for folder in include_dirs:
+        if not Path(folder).is_dir():
+            raise HlscError(f"include path must be a directory, not {folder}")
     program = compile_program(
         [Path(s) for s in sources],
         top,
@@ -196,12 +222,12 @@ def synthesize(
     design = _shortened(middle(program, dump=show), [*sources, *include_dirs])
     prepared, schedules, rtl = back_end(design, timing=timing, dump=show)
     report = reports.make_report(prepared, schedules, rtl, timing, part)
+    if strict and report["warnings"]:
+        raise HlscError("with --strict a warning stops synthesis: " + "; ".join(report["warnings"]))
     sv_path = report_path = None
     if out_dir is not None:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        sv_path, report_path = out_dir / f"{top}.sv", out_dir / "report.json"
-        sv_path.write_text(rtl.text)
-        report_path.write_text(json.dumps(report, indent=2) + "\n")
+        made = {f"{top}.sv": rtl.text, "report.json": json.dumps(report, indent=2) + "\n"}
+        sv_path, report_path = _write(out_dir, made)
     return SynthResult(
         design, prepared, rtl.text, report, schedules, sv_path, report_path, tuple(dumps)
     )
