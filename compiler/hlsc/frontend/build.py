@@ -101,6 +101,10 @@ def _check_calls(module: ModuleText, f: Function) -> None:
             )
         if name in defined:
             raise SourceError("a function must not call itself", loc, "write a loop or a template")
+        if re.match(r"_Z(?:n[wa]|d[la])|(?:malloc|calloc|realloc|free)$", name):
+            raise SourceError(
+                "memory must not be allocated at run time (new, malloc)", loc, "declare an array"
+            )
         raise SourceError(f"function {name} must be defined in the given sources", loc)
 
 

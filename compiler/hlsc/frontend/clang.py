@@ -20,6 +20,8 @@ _FLAGS = (
     "-ferror-limit=4 -fno-caret-diagnostics"
 ).split()
 _DIAGNOSTIC = re.compile(r"^(.+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$", re.MULTILINE)
+_NOTE = re.compile(r"^(.+?):(\d+):(?:\d+:)? note: in instantiation ", re.MULTILINE)
+_INCLUDED = re.compile(r"^In file included from (.+?):(\d+)[:,]", re.MULTILINE)
 _TIMEOUT = 300.0
 
 
@@ -35,13 +37,29 @@ def _defines(defines: Mapping[str, str]) -> list[str]:
     return [f"-D{k}" + (f"={v}" if v != "" else "") for k, v in defines.items()]
 
 
+def _users_line(text: str, error: re.Match[str]) -> Loc:
+    """Where the error stands; for one in a header of ours, the line that includes or uses it."""
+    ours = str(toolchain.shim_include_dir())
+    found = [(error.group(1), error.group(2))]
+    if error.group(1).startswith(ours):
+        found = _INCLUDED.findall(text[: error.start()]) + _NOTE.findall(text[error.end() :]) + found
+        found = [x for x in found if not x[0].startswith((ours, "<"))] or found
+    return Loc(found[0][0], int(found[0][1]))
+
+
+def _plain(detail: str) -> str:
+    """Text of a diagnostic without what clang adds to a static_assert or quotes around #error."""
+    detail = re.sub(r"^static assertion failed(?: due to requirement '.*?')?: ", "", detail)
+    return detail[1:-1] if re.fullmatch(r'"[^"]*"', detail) else detail
+
+
 def _run(args: Sequence[str | Path], what: str, cwd: Path | None = None) -> str:
     out = toolchain.clang().run(args, what=what, timeout=_TIMEOUT, check=False, cwd=cwd)
     if out.code == 0:
         return out.stdout
     m = _DIAGNOSTIC.search(out.stderr)
     if m:
-        raise ClangError(m.group(3), Loc(m.group(1), int(m.group(2))))
+        raise ClangError(_plain(m.group(3)), _users_line(out.stderr, m))
     plain = re.search(r"(?:fatal )?error: (.*)", out.stderr)
     text = plain.group(1) if plain else out.stderr.strip() or f"exit code {out.code}"
     raise ToolError(f"{what}: clang failed: {text[-2000:]}")
