@@ -11,6 +11,7 @@ from hlsc.frontend.program import ArrayFacts, Binding, LoopFacts, ProcessCall, P
 from hlsc.interp import interpret
 from hlsc.ir import Channel, Design, Loc, Port
 from hlsc.middle import Options, lower
+from hlsc.middle.arithmetic import shift_add_factors
 from hlsc.middle.cfg import Cfg
 from hlsc.middle.llvmtext import parse_module
 from hlsc.middle.llvmtypes import ArrayType, IntConst, IntType, Local, StructType, align_of, size_of
@@ -365,3 +366,17 @@ define void @k(ptr %x, ptr %y, i32 %n) {
 """
     with pytest.raises(SourceError, match="the function sqrt_table must be inlined"):
         lower(program(text))
+
+
+@pytest.mark.parametrize(("value", "width"), [(0x8E38E39, 28), (0x8E38E390, 32)])
+def test_an_inverse_becomes_few_additions(value: int, width: int) -> None:
+    """1/9 modulo 2**28, which takes ten signed digits: four additions."""
+    found = shift_add_factors(value, width)
+    assert found is not None
+    factors, digits = found
+    assert len(factors) + len(digits) - 1 == 4
+    product = sum(sign << at for at, sign in digits)
+    for at, sign in factors:
+        product *= 1 + sign * (1 << at)
+    assert product % (1 << width) == value
+    assert shift_add_factors(0x12345677, width) is None

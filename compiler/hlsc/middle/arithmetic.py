@@ -8,13 +8,14 @@ recurrence (an accumulator) are added last, so that the loop's cycle holds one a
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 
 from hlsc.ir import COMPARE, Node, Region
 from hlsc.middle.graph import Builder, signed
 from hlsc.middle.simplify import dead_code, rebuild
 
-__all__ = ["balance_sums", "csd_digits", "multiply_by_constants"]
+__all__ = ["balance_sums", "csd_digits", "multiply_by_constants", "shift_add_factors"]
 
 _LATE = 1 << 20
 _MAX_DIGITS = 4  # a constant with more signed digits stays a multiplication (a DSP)
@@ -34,18 +35,56 @@ def csd_digits(value: int) -> list[tuple[int, int]]:
     return out
 
 
+@lru_cache
+def shift_add_factors(
+    value: int, width: int
+) -> tuple[tuple[tuple[int, int], ...], list[tuple[int, int]]] | None:
+    """`value` modulo 2**width as one or two factors 1 ± 2**k and the signed digits of the rest.
+
+    Exact divisions by constants arrive as multiplications by inverses, which have many digits and few
+    such factors: 1/9 modulo 2**28 is (1 − 2**3)(1 + 2**6)(1 + 2**12 + 2**24).  None if more than
+    _MAX_DIGITS additions would be left.
+    """
+    zeros = (value & -value).bit_length() - 1
+    bits = width - zeros  # what the factors of the odd part must give
+    if value == 0 or bits < 3:
+        return None
+    pairs = [(k, sign) for k in range(2, bits) for sign in (1, -1)]
+    inverse = {(k, sign): pow(1 + sign * (1 << k), -1, 1 << bits) for k, sign in pairs}
+    tried = [(f,) for f in pairs] + [(f, g) for i, f in enumerate(pairs) for g in pairs[i:]]
+    best = None
+    for factors in tried:
+        rest = value >> zeros
+        for f in factors:
+            rest = rest * inverse[f] & ((1 << bits) - 1)
+        digits = csd_digits(signed(rest, bits))
+        cost = len(factors) + len(digits) - 1
+        if cost <= _MAX_DIGITS and (best is None or cost < best[0]):
+            best = cost, factors, [(at + zeros, d) for at, d in digits]
+    return None if best is None else best[1:]
+
+
 def multiply_by_constants(region: Region) -> Region:
     """Multiplications by constants of few signed digits become sums of shifted values."""
 
     def change(b: Builder, n: Node, args: list[int]) -> int | None:
         if n.op != "mul" or (c := b.constant(args[1])) is None:
             return None
+        factors: tuple[tuple[int, int], ...] = ()
         digits = csd_digits(signed(c, n.width))
         if len(digits) > _MAX_DIGITS:
-            return None
+            found = shift_add_factors(c, n.width)
+            if found is None:
+                return None
+            factors, digits = found
+        value = args[0]
+        for at, sign in factors:
+            value = b.binary(
+                "add" if sign > 0 else "sub", value, b.binary("shl", value, b.const(at, n.width))
+            )
         total: int | None = None
         for at, digit in sorted(digits, key=lambda d: (-d[1], d[0])):
-            term = b.binary("shl", args[0], b.const(at, n.width)) if at else args[0]
+            term = b.binary("shl", value, b.const(at, n.width)) if at else value
             if total is None:
                 total = term if digit > 0 else b.binary("sub", b.const(0, n.width), term)
             else:
