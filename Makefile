@@ -9,7 +9,7 @@ PY := .venv/bin/python
 JOBS ?= 2
 ARGS ?=
 PYTHON ?=
-CXX_DIRS := hls compiler/hlsc/include tests
+CXX_DIRS := hls compiler/hlsc/include tests examples
 READY := .venv/.installed
 
 .PHONY: help
@@ -31,6 +31,10 @@ nightly: $(READY) ## the long sweeps
 .PHONY: csim
 csim: $(READY) ## C-simulation of the kernels and their C++ test benches
 	$(PY) -m pytest -n $(JOBS) tests/hls $(ARGS)
+
+.PHONY: rtl
+rtl: $(READY) ## the compiler's tests and the RTL benches under Verilator
+	$(PY) -m pytest -n $(JOBS) tests/compiler tests/rtl_sim $(ARGS)
 
 .PHONY: bench
 bench: $(READY) ## speed of C-simulation: our headers against the open Xilinx ones

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of docs/hlsc.md: each row tried with the compiler, supported or refused with its message.
+
+The page must name every construct here, under the verdict that it gets.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hlsc.errors import HlscError
+from hlsc.synth import synthesize
+
+PAGE = Path(__file__).parents[2] / "docs" / "hlsc.md"
+HEAD = """\
+#include <ap_axi_sdata.h>
+#include <ap_int.h>
+#include <hls_stream.h>
+typedef hls::stream<int> S;
+typedef hls::stream<ap_axiu<32, 1, 1, 1>> W;
+"""
+
+
+def top(body: str, arguments: str = "", before: str = "") -> str:
+    more = f", {arguments}" if arguments else ""
+    return HEAD + before + f'extern "C" void top(S& in, S& out{more}) {{\n{body}\n}}\n'
+
+
+LOOP = "for (int i = 0; i < 9; ++i) {\n#pragma HLS PIPELINE II=1\n%s\n}"
+FLOW = """void first(S& a, S& b) { for (int i = 0; i < 9; ++i) b.write(a.read()); }
+void second(S& a, S& b) { for (int i = 0; i < 9; ++i) b.write(a.read()); }
+"""
+SUPPORTED = {
+    "functions, templates, structs, lambdas": top(
+        "auto f = [](int x) { return x + 3; }; P p{in.read(), 1}; out.write(f(twice<int>(p.a) + p.b));",
+        before="struct P { int a, b; }; template <class T> T twice(T x) { return x + x; }\n",
+    ),
+    "`bool`, C integers": top("bool b = in.read() > 2; long long y = b ? 5 : 6; out.write(int(y));"),
+    "`ap_int`, `ap_uint`": top(
+        "ap_int<37> a = in.read(); ap_uint<300> b = a; out.write(b.range(30, 9));"
+    ),
+    "division by a constant": top("out.write(in.read() / 7 + in.read() % 16);"),
+    "division by a variable": top("out.write(in.read() / in.read());"),
+    "constant tables": top(
+        LOOP % "out.write(t[in.read() & 3]);", before="static const int t[4] = {3, 1, 4, 1};\n"
+    ),
+    "local arrays": top(LOOP % "a[i] = in.read(); out.write(a[n]);", "ap_uint<4> n").replace(
+        "for", "int a[16]; for", 1
+    ),
+    "loops with variable bounds": top(
+        "for (int i = 0; i < n; ++i) out.write(in.read());", "ap_uint<9> n"
+    ),
+    "exit on data (TLAST, `break`)": HEAD
+    + 'extern "C" void top(W& in, W& out) {\nfor (;;) {\n#pragma HLS PIPELINE II=1\n'
+    "auto w = in.read(); out.write(w); if (w.last) break; } }\n",
+    "perfect and imperfect nests": top(
+        "for (int r = 0; r < n; ++r) { int s = 0; for (int c = 0; c < m; ++c) {\n"
+        "#pragma HLS PIPELINE II=1\n"
+        "s += in.read(); } out.write(s); }",
+        "ap_uint<5> n, ap_uint<5> m",
+    ),
+    "`PIPELINE` on a loop or function": HEAD
+    + 'extern "C" void top(S& in, S& out) {\n#pragma HLS PIPELINE\nout.write(in.read() + 1); }\n',
+    "`UNROLL`, `UNROLL factor`": top(
+        "for (int i = 0; i < 8; ++i) {\n#pragma HLS UNROLL factor=2\nout.write(in.read()); }"
+    ),
+    "`LOOP_FLATTEN`, `LOOP_TRIPCOUNT`": top(
+        "for (int i = 0; i < n; ++i) {\n#pragma HLS LOOP_TRIPCOUNT min=1 max=9\n"
+        "#pragma HLS LOOP_FLATTEN off\nout.write(in.read()); }",
+        "ap_uint<9> n",
+    ),
+    "`ARRAY_PARTITION`, `ARRAY_RESHAPE`": top(
+        "int a[16];\n#pragma HLS ARRAY_PARTITION variable=a cyclic factor=2\nshort b[16];\n"
+        "#pragma HLS ARRAY_RESHAPE variable=b block factor=2\n"
+        "for (int i = 0; i < 16; ++i) { a[i] = in.read(); b[i] = a[i]; }\nfor (int i = 0; "
+        "i < 16; ++i) out.write(a[i] + b[15 - i]);"
+    ),
+    "`BIND_STORAGE`": top(
+        "int a[99];\n#pragma HLS BIND_STORAGE variable=a type=ram_2p impl=lutram\n"
+        + LOOP % "a[i] = in.read(); out.write(a[n]);",
+        "ap_uint<5> n",
+    ),
+    "`DEPENDENCE`": top(
+        "int a[99];\n"
+        + (LOOP % "a[in.read() & 63] += i;").replace(
+            "II=1", "II=1\n#pragma HLS DEPENDENCE variable=a inter false"
+        )
+        + "out.write(a[n]);",
+        "ap_uint<5> n",
+    ),
+    "`DATAFLOW`, `STREAM`": top(
+        '#pragma HLS DATAFLOW\nS s("s");\n#pragma HLS STREAM variable=s depth=4\n'
+        "first(in, s); second(s, out);",
+        before=FLOW,
+    ),
+    "arrays of streams": top(
+        "#pragma HLS DATAFLOW\nS s[2]; first(in, s[0]); first(s[0], s[1]); second(s[1], out);",
+        before=FLOW,
+    ),
+    "`INLINE`": top(
+        "out.write(f(in.read()));", before="int f(int x) {\n#pragma HLS INLINE\nreturn x + 1; }\n"
+    ),
+    "`INLINE off` on a process": top(
+        '#pragma HLS DATAFLOW\nS s("s");\nfirst(in, s); second(s, out);',
+        before=FLOW.replace("{ for", "{\n#pragma HLS INLINE off\nfor", 1),
+    ),
+    "`axis`, `s_axilite`, `ap_none`, `ap_vld`, `ap_ctrl_hs`, `ap_ctrl_none`": top(
+        "#pragma HLS INTERFACE axis port=in\n#pragma HLS INTERFACE s_axilite port=n\n"
+        "#pragma HLS INTERFACE ap_none port=m\n"
+        "#pragma HLS INTERFACE ap_vld port=sum\n#pragma HLS INTERFACE s_axilite port=return\n"
+        "out.write(in.read() + n + m); *sum = n;",
+        "int n, int m, int* sum",
+    ),
+    "block control by wires or none": top(
+        "#pragma HLS INTERFACE ap_ctrl_none port=return\nout.write(in.read());"
+    ),
+    "`read_nb`, `empty`": top(
+        "int x; for (int i = 0; i < 9; ++i) { if (in.read_nb(x)) out.write(x); "
+        "if (!in.empty()) out.write(i); }"
+    ),
+}
+REFUSED = {
+    "arrays between processes": (
+        top(
+            "#pragma HLS DATAFLOW\nint a[16]; fill(in, a); take(a, out);",
+            before="void fill(S& s, int a[16]) { for (int i = 0; i < 16; ++i) a[i] = s.read(); }\n"
+            "void take(int a[16], S& s) { for (int i = 0; i < 16; ++i) s.write(a[i]); }\n",
+        ),
+        "variable 'a' must not join processes; pass the value by hls::stream",
+    ),
+    "`m_axi`": (
+        top("#pragma HLS INTERFACE m_axi port=n\nout.write(in.read());", "int n"),
+        "m_axi is not supported yet",
+    ),
+    "`ap_memory`, array arguments": (
+        top("out.write(in.read() + a[1]);", "const int a[4]"),
+        "m_axi and ap_memory are not supported yet",
+    ),
+    "`ap_fixed`, `ap_ufixed`": (
+        top("ap_fixed<8, 3> x = in.read(); out.write(int(x));", before="#include <ap_fixed.h>\n"),
+        "use ap_int with a stated binary point",
+    ),
+    "floating point": (top("out.write(int(in.read() * 1.5f));"), "floating point is not supported"),
+    "recursion": (
+        top("out.write(f(in.read()));", before="int f(int n) { return n ? f(n - 1) + n : 0; }\n"),
+        "must not call itself",
+    ),
+    "`static` and global variables": (
+        top("static int kept = 0; kept += in.read(); out.write(kept);"),
+        "must be constant",
+    ),
+    "`new`, `malloc`": (
+        top("int* p = new int[in.read()]; p[0] = 1; out.write(p[in.read()]);"),
+        "must not be allocated at run time",
+    ),
+    "`write_nb`": (top("out.write_nb(in.read());"), "use the blocking write"),
+    "`goto` into a loop": (
+        top(
+            "int i = in.read(); if (i > 3) goto mid; for (i = 0; i < 9; ++i) { out.write(i);\n"
+            "mid: out.write(in.read()); }"
+        ),
+        "jump into the middle of one",
+    ),
+    "a stream chosen at run time": (
+        top("S& s = n ? in : out; s.write(n);", "int n"),
+        "one stream that is known",
+    ),
+    "`INLINE off` elsewhere": (
+        top(
+            "out.write(f(in.read()));",
+            before="int f(int x) {\n#pragma HLS INLINE off\nreturn x + 1; }\n",
+        ),
+        "INLINE off is not supported yet",
+    ),
+    "`BIND_OP`, `ALLOCATION`": (
+        top(
+            "int a = in.read();\n#pragma HLS ALLOCATION operation instances=mul limit=1\nout.write(a);"
+        ),
+        "is not supported yet",
+    ),
+    "`ram_t2p`": (
+        top(
+            "int a[9];\n#pragma HLS BIND_STORAGE variable=a type=ram_t2p\na[n] = in.read(); "
+            "out.write(a[1]);",
+            "int n",
+        ),
+        "not supported yet: write ram_2p",
+    ),
+    "`DATAFLOW` below the top": (
+        top(
+            "f(in, out);",
+            before=FLOW
+            + "void f(S& a, S& b) {\n#pragma HLS DATAFLOW\nS s; first(a, s); second(s, b); }\n",
+        ),
+        "must stand in the top function",
+    ),
+    "unknown pragmas": (top("#pragma HLS FROBNICATE\nout.write(in.read());"), "must be a known pragma"),
+}
+
+
+def synthesised(folder: Path, source: str) -> str:
+    (folder / "top.cpp").write_text(source)
+    return synthesize([folder / "top.cpp"], "top").text
+
+
+@pytest.mark.parametrize("row", SUPPORTED)
+def test_supported(row: str, tmp_path: Path) -> None:
+    assert "module top(" in synthesised(tmp_path, SUPPORTED[row])
+
+
+@pytest.mark.parametrize("row", REFUSED)
+def test_refused(row: str, tmp_path: Path) -> None:
+    source, message = REFUSED[row]
+    with pytest.raises(HlscError, match=re.escape(message)) as caught:
+        synthesised(tmp_path, source)
+    assert re.match(r"\S*top\.cpp:\d+: ", str(caught.value)), str(caught.value)
+
+
+def test_the_page_says_the_same() -> None:
+    """Two tables behind "Supported subset": rows begin with the constructs of this file."""
+    text = PAGE.read_text().split("## Supported subset", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if re.match(r"\| (?!---)", line)]
+    supported, refused = (text.index(f"| {x} |") for x in ("supported", "refused"))
+    for table, start, end in ((SUPPORTED, supported, refused), (REFUSED, refused, len(text))):
+        for row in table:
+            assert row in rows and start < text.index(f"| {row} |") < end, row
+    assert len(rows) == len(SUPPORTED) + len(REFUSED) + 2
+    for row, (_, message) in REFUSED.items():
+        line = next(x for x in text.splitlines() if x.startswith(f"| {row} |"))
+        assert message in line, (row, message)
