@@ -101,7 +101,8 @@ std::string ap_int_base<W, S>::to_string(int radix, bool with_sign) const {
   // Other radices than ten: a leading 0 where the first bit would look like a sign, if W allows.
   const int bits_each = radix == 2 ? 1 : radix == 8 ? 3 : 4;
   const std::size_t most = static_cast<std::size_t>((W + bits_each - 1) / bits_each);
-  if (!negative && radix != 10 && 2 * digit_of(text.back()) >= radix && text.size() < most) text += '0';
+  if (!negative && radix != 10 && 2 * digit_of(text.back()) >= radix && text.size() < most)
+    text += '0';
   text += radix == 2 ? "b0" : radix == 8 ? "o0" : radix == 16 ? "x0" : "";
   if (negative) text += '-';
   std::reverse(text.begin(), text.end());
