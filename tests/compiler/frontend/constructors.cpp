@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arrays of a class with a constructor: as a memory, as registers, in the pipeline; an index of 0 or 1.
+// Arrays of a class with a constructor: as a memory, as registers, in the pipeline; an index of 0
+// or 1.
 #include "ap_int.h"
 #include "hls_stream.h"
 
@@ -11,7 +12,7 @@ struct Item {
   Item() : at(3), first(true), kind(1) {}
 };
 
-void top(hls::stream<ap_uint<16>> &in, hls::stream<ap_uint<16>> &out) {
+void top(hls::stream<ap_uint<16>>& in, hls::stream<ap_uint<16>>& out) {
 #pragma HLS INTERFACE axis port = in
 #pragma HLS INTERFACE axis port = out
   Item items[2][70];
