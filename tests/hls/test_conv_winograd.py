@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pytest
+from native import HEADER_SETS, build_testbench, compile_strictly, mutant_kernel
 
 from convloom.errors import ConvloomError
 from convloom.kernels import load_kernel
@@ -293,20 +292,6 @@ MUTANTS = {
 }  # fmt: skip
 
 
-def mutant(folder: Path, config: str, file: str, old: str, new: str) -> Kernel:
-    """The kernel with one place of its source changed."""
-    folders = []
-    for directory in SPEC.include_dirs:
-        folders.append(folder / directory.name)
-        shutil.copytree(directory, folders[-1])
-    source = next(f / file for f in folders if (f / file).exists())
-    text = source.read_text()
-    assert old in text, "the mutant no longer applies"
-    source.write_text(text.replace(old, new))
-    sources = [folders[0] / s.name for s in SPEC.sources]
-    return Kernel(sources, SPEC.top, include_dirs=folders, defines=SPEC.defines(config))
-
-
 RARELY = ("wrong kernel row", "wrong quotient", "padding not filled")  # compiling takes long
 
 
@@ -314,7 +299,7 @@ RARELY = ("wrong kernel row", "wrong quotient", "padding not filled")  # compili
     "name", [pytest.param(n, marks=[pytest.mark.nightly] if n in RARELY else []) for n in MUTANTS]
 )
 def test_mutant_is_caught(name, tmp_path):
-    built = mutant(tmp_path, "tiny", *MUTANTS[name])
+    built = mutant_kernel(SPEC, "tiny", tmp_path, *MUTANTS[name])
     with pytest.raises((AssertionError, ConvloomError, HlscError)):
         for kind in ("strips", "sets"):
             for order in ORDERS:
@@ -328,33 +313,7 @@ def test_mutant_that_overwrites_kernels_in_use_is_caught(tmp_path):
     check(kernel("z2"), "z2", "map", *sample)
     change = "compute.h", "Turn(written - freed) != C::KERNEL_WORDS", "true"
     with pytest.raises(AssertionError, match="not equal"):
-        check(mutant(tmp_path, "z2", *change), "z2", "map", *sample)
-
-
-def compile_flags(headers: str, config: str) -> list[str | Path]:
-    shim = headers == "shim"
-    system = [toolchain.shim_include_dir()] if shim else toolchain.xilinx_include_dirs()
-    flags = ["-std=c++11", *(f"-isystem{d}" for d in system), *(f"-I{d}" for d in SPEC.include_dirs)]
-    return flags + [f"-D{k}={v}" for k, v in SPEC.defines(config).items()]
-
-
-@lru_cache
-def build_testbench(headers: str, config: str) -> Path:
-    """The kernel's ordinary C++ test bench as a program, as vendor C-simulation would build it."""
-    sources = [*SPEC.sources, SPEC.testbench]
-    flags = [*compile_flags(headers, config), "-O1", "-w"]
-    compiler = toolchain.clang() if headers == "shim" else toolchain.gxx()
-
-    def build(work: Path) -> list[Path]:
-        for source in sources:
-            args = [*flags, "-MD", "-c", source, "-o", work / f"{source.stem}.o"]
-            compiler.run(args, what=f"compiling {source.name}")
-        objects = sorted(work.glob("*.o"))
-        toolchain.gxx().run([*objects, "-o", work / "testbench"], what="linking the test bench")
-        return [f for d in work.glob("*.d") for f in toolchain.depfile(d, skip=[Path("/usr")])]
-
-    key = [compiler.version, [str(f) for f in flags], *sources]
-    return toolchain.cached("testbench", key, build) / "testbench"
+        check(mutant_kernel(SPEC, "z2", tmp_path, *change), "z2", "map", *sample)
 
 
 @pytest.mark.parametrize("headers", ["shim", "xilinx"])
@@ -364,7 +323,9 @@ def test_testbench_plays_vector_files(headers, seed, tmp_path):
         job = lower(layer, x, w, bias, kernel=SPEC, config="tiny")
         files.append(tmp_path / f"{i}.txt")
         write_vectors(files[-1], job, job.pack(ALGORITHMS["im2col"](layer, x, w, bias).y))
-    run = toolchain.run([build_testbench(headers, "tiny"), *files], what="test bench", timeout=60)
+    run = toolchain.run(
+        [build_testbench(SPEC.name, headers, "tiny"), *files], what="test bench", timeout=60
+    )
     assert "3 passed, 0 failed" in run.stdout
 
 
@@ -374,25 +335,15 @@ def test_testbench_fails_on_a_wrong_beat(tmp_path):
     expected = job.pack(ALGORITHMS["im2col"](layer, x, w, bias).y)
     expected[7] ^= np.uint64(1)
     write_vectors(tmp_path / "vectors.txt", job, expected)
-    argv = [build_testbench("shim", "tiny")]  # without arguments it looks for vectors.txt, as here
+    argv = [
+        build_testbench(SPEC.name, "shim", "tiny")
+    ]  # without arguments it looks for vectors.txt, as here
     run = toolchain.run(argv, what="test bench", cwd=tmp_path, timeout=60, check=False)
     assert run.code == 1
     assert "out beat 7 of" in run.stderr
 
 
-WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-fsyntax-only"]
-
-
-@pytest.mark.parametrize(
-    ("compiler", "headers", "config"),
-    [
-        *(("clang", "shim", c) for c in SPEC.configs),
-        ("clang", "xilinx", "z2"),
-        ("g++", "xilinx", "tiny"),
-    ],
-)
+@pytest.mark.parametrize("config", SPEC.configs)
+@pytest.mark.parametrize(("compiler", "headers"), HEADER_SETS)
 def test_compiles_without_warnings(compiler, headers, config):
-    tool = toolchain.clang() if compiler == "clang" else toolchain.gxx()
-    flags = WARNINGS + compile_flags(headers, config)
-    for source in (*SPEC.sources, SPEC.testbench):
-        tool.run([*flags, source], what=f"compiling {Path(source).name}")
+    compile_strictly(SPEC, compiler, headers, config)
