@@ -4,7 +4,7 @@
 - `CONVLOOM_SEED`: seed of all random tests. Without it one is drawn; it is printed at the end of each
   run and with each failure, and set in the environment, so that workers and collection agree on it.
 - `CONVLOOM_CI`: when set to anything but 0, a skipped test or module counts as failed.
-- `CONVLOOM_TEST_SECONDS`: time limit of one test, 120 unless set (nightly tests: 15 times that).
+- `CONVLOOM_TEST_SECONDS`: time limit of one test, 300 unless set (nightly tests: 15 times that).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def _time_limit(request: pytest.FixtureRequest) -> Iterator[None]:
-    limit = int(os.environ.get("CONVLOOM_TEST_SECONDS", "120"))
+    limit = int(os.environ.get("CONVLOOM_TEST_SECONDS", "300"))
     if request.node.get_closest_marker("nightly"):
         limit *= 15
 
