@@ -38,7 +38,7 @@ rtl: $(READY) ## the compiler's tests and the RTL benches under Verilator
 
 .PHONY: bench
 bench: $(READY) ## speed of C-simulation: our headers against the open Xilinx ones
-	$(PY) scripts/bench.py $(ARGS)
+	$(PY) scripts/run_benchmarks.py $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy and clang-format, changing nothing

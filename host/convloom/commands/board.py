@@ -131,7 +131,8 @@ def _await_ready(process: subprocess.Popen[bytes], log: Path) -> None:
 
 def _counters(board: BoardFile) -> dict[str, Any] | None:
     """Its counters over PYNQ.remote; None if it does not answer."""
-    os.environ.setdefault("PYNQ_REMOTE_DEVICES", board.address)
+    configured = "PYNQ_REMOTE_DEVICES" in os.environ
+    os.environ.setdefault("PYNQ_REMOTE_DEVICES", board.address)  # pynq reads it when it is imported
     try:
         from pynq.pl_server.remote_device import RemoteDevice
 
@@ -141,6 +142,9 @@ def _counters(board: BoardFile) -> dict[str, Any] | None:
     except Exception as error:
         print(f"{board.name} does not answer: {' '.join(str(error).split())[:120]}", file=sys.stderr)
         return None
+    finally:
+        if not configured:  # this board is not what later commands of the process mean
+            del os.environ["PYNQ_REMOTE_DEVICES"]
 
 
 def _describe(board: BoardFile, counters: dict[str, Any] | None) -> dict[str, Any]:
