@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
-from convloom.commands import board, conv, run
+from convloom.commands import board, conv, doctor, run
 
 __all__ = ["COMMANDS", "Command"]
 
@@ -29,4 +29,4 @@ class Command(Protocol):
         """Do it; returns the exit code."""
 
 
-COMMANDS: tuple[Command, ...] = (conv, run, board)
+COMMANDS: tuple[Command, ...] = (conv, run, board, doctor)

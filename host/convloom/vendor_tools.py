@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which AMD/Xilinx tools this machine has: their programs and versions, without starting a design.
+
+Looked for on PATH, below what the settings scripts set (XILINX_HLS, XILINX_VITIS, XILINX_VIVADO), and
+in the installer's usual folders, in both layouts: `Vitis_HLS/2022.1/bin` and, since 2025.1,
+`2025.1/Vitis/bin`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["HLS_TOOLS", "INSTALL_ROOTS", "TOOLS", "VendorTool", "find_tools", "release"]
+
+HLS_TOOLS = ("vitis-run", "v++", "vitis_hls", "vivado_hls")
+"""Programs that synthesise HLS C++, the newest flow first."""
+
+TOOLS = (*HLS_TOOLS, "vivado")
+
+INSTALL_ROOTS = (Path("/tools/Xilinx"), Path("/opt/Xilinx"), Path("/opt/AMD"), Path("/tools/AMD"))
+
+_SETTINGS = ("XILINX_HLS", "XILINX_VITIS", "XILINX_VIVADO")
+_RELEASE = re.compile(r"(?<!\d)(20[12]\d)\.([1-4])(?!\d)")
+_ANSWER_SECONDS = 60  # a first `vivado -version` over NFS takes most of that
+
+
+def release(text: str) -> tuple[int, int] | None:
+    """The first release in a text, as (2023, 2)."""
+    found = _RELEASE.search(text)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+@dataclass(frozen=True)
+class VendorTool:
+    """One program. version: (year, number), None if neither its path nor its own answer names one."""
+
+    name: str
+    path: Path
+    version: tuple[int, int] | None
+
+    @property
+    def root(self) -> Path:
+        """The tool's installation: the folder above `bin`."""
+        return self.path.parent.parent
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} {'.'.join(map(str, self.version)) if self.version else '(version unknown)'}"
+        )
+
+
+def _folders(environ: Mapping[str, str], roots: Sequence[Path]) -> Iterator[Path]:
+    """Folders of programs, those that a shell would take first."""
+    for entry in environ.get("PATH", "").split(os.pathsep):
+        if entry:
+            yield Path(entry)
+    for variable in _SETTINGS:
+        if value := environ.get(variable):
+            yield Path(value) / "bin"
+    for root in roots:
+        found = [*root.glob("*/20*.*/bin"), *root.glob("20*.*/*/bin")]
+        yield from sorted(found, key=lambda p: release(str(p)) or (0, 0), reverse=True)
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """From the path, which the installer names after the release; else from the program's answer."""
+    if found := release(str(path.resolve())):
+        return found
+    try:
+        done = subprocess.run(
+            [path, "-version"], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return release(done.stdout + done.stderr)
+
+
+def find_tools(
+    environ: Mapping[str, str] | None = None, roots: Sequence[Path] = INSTALL_ROOTS
+) -> list[VendorTool]:
+    """Every vendor tool of this machine, in the order of TOOLS; of each, the shell's choice first.
+
+    A program that several folders lead to is listed once.
+    """
+    folders = list(_folders(os.environ if environ is None else environ, roots))
+    tools = []
+    for name in TOOLS:
+        seen = set()
+        for folder in folders:
+            found = shutil.which(name, path=str(folder))
+            if found and (real := Path(found).resolve()) not in seen:
+                seen.add(real)
+                tools.append(VendorTool(name, Path(found), _version(Path(found))))
+    return tools
