@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """LLVM intrinsics that instcombine leaves, written out as plain instructions.
 
-The middle end then knows integer arithmetic, comparisons, selects, casts, memory and stream calls only.
+The middle end then sees integer arithmetic, comparisons, selects, casts, memory and stream calls, and
+the few intrinsics of `_KEPT`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ __all__ = ["expand_intrinsics"]
 _CALL = re.compile(
     r"^\s*(?:(%[\w.$-]+) = )?(?:tail |musttail |notail )?call .*?@llvm\.([a-z.]+?)\.i(\d+)\((.*)\)"
 )
+_KEPT = {"ctlz", "cttz", "scmp", "ucmp", "sadd.sat", "ssub.sat"}
+"""What the middle end knows how to build."""
 _COMPARE = {"umin": "ult", "umax": "ugt", "smin": "slt", "smax": "sgt"}
 
 
@@ -34,6 +37,8 @@ def expand_intrinsics(f: Function, metadata: Metadata) -> None:
                 args = [re.sub(r"^(?:i\d+|noundef|\s)+ ", "", a.strip()) for a in m.group(4).split(",")]
                 new = _expand(m.group(1), m.group(2), int(m.group(3)), args, f"%hlsc.x{count}")
                 count += 1
+                if m.group(2) in _KEPT:
+                    new = [strip_debug(line).strip()]
             if new is None:
                 name = re.search(r"@(llvm\.[\w.]+)", line)
                 raise SourceError(
@@ -78,8 +83,6 @@ def _expand(to: str, name: str, w: int, args: list[str], t: str) -> list[str] | 
         return _permute(to, w, a, 8 if name == "bswap" else 1, t)
     if name == "ctpop":
         return _ctpop(to, w, a, t)
-    if name in {"scmp", "ucmp"} or "with.overflow" in name:
-        return None
     return None
 
 
