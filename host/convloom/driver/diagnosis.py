@@ -16,7 +16,11 @@ __all__ = ["ChannelState", "Diagnosis", "diagnose"]
 
 @dataclass(frozen=True)
 class ChannelState:
-    """One channel when it stopped. beats: moved in all, where the board counts them, else None."""
+    """One channel when it stopped.
+
+    beats: moved in all, where the board counts them, else None.
+    armed: whether a transfer was ever started.
+    """
 
     stream: str
     label: str
@@ -26,6 +30,7 @@ class ChannelState:
     beats_done: int
     beats_expected: int
     beats: int | None
+    armed: bool = True
 
     @property
     def stuck(self) -> bool:
@@ -87,6 +92,8 @@ def _cause(states: Mapping[str, ChannelState], control: int, done: bool, name: s
             )
         if state.status & HALTED and state.stuck:
             return f"{state.stream}: the channel was stopped or reset by someone else while it worked"
+    if not out.armed:
+        return f"no receive was armed, so {name} can not send: arm it before ap_start"
     if control & AP_IDLE and not done:
         return f"{name} was never started (ap_start had no effect), is held in reset, or has no clock"
     waiting = [s.stream for s in states.values() if s.stuck and s.stream != "out"]
@@ -136,6 +143,7 @@ def diagnose(
             channel.done_beats,
             channel.expected_beats,
             beats,
+            channel.armed(),
         )
     control, status = ip.control(), ip.status()
     spec: KernelSpec = ip.spec

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from pynq import MMIO
+
 from convloom.driver.errors import PreflightError
 
 __all__ = ["ERRORS", "HALTED", "IDLE", "Channel", "Region", "find_channels", "status_text"]
@@ -32,7 +34,7 @@ _BITS = (
 """DMASR (PG021)."""
 ERRORS = 0x770
 
-_CONTROL, _STATUS = 0x00, 0x04
+_CONTROL, _STATUS, _LENGTH = 0x00, 0x04, 0x28
 _RESET = 0x4
 _S2MM = 0x30
 """The receive channel's registers lie this far above those of the send channel."""
@@ -123,6 +125,10 @@ class Channel:
         self.last_status = int(self._mmio.read(self._base + _STATUS))
         return self.last_status
 
+    def armed(self) -> bool:
+        """Whether a length was written since the reset, so that a transfer is or was under way."""
+        return int(self._mmio.read(self._base + _LENGTH)) != 0
+
     @property
     def stopped(self) -> bool:
         """Whether the last look showed an error or a halt."""
@@ -149,6 +155,10 @@ _WIRING = (("in0", "axi_dma_0", False), ("in1", "axi_dma_1", False), ("out", "ax
 def find_channels(overlay: Any, where: str) -> dict[str, Channel]:
     """The channels of in0, in1 and out, as DESIGN wires them; PreflightError if one is missing."""
     channels = {}
+    # pynq waits without a limit for a DMA to run, and one in an error does so only after a reset.
+    for name in dict.fromkeys(name for _, name, _ in _WIRING):
+        mmio = MMIO(overlay.ip_dict[name]["phys_addr"], 0x1000, device=overlay.device)
+        mmio.write(_CONTROL, _RESET)
     for stream, name, receive in _WIRING:
         dma = getattr(overlay, name)
         channel = getattr(dma, "recvchannel" if receive else "sendchannel", None)

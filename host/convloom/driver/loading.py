@@ -90,6 +90,11 @@ def _words(doing: str, error: Exception) -> str:
                 f"{doing}: the board must answer, but the connection to it is lost "
                 f"({str(details())[:160]}); start it again and load the overlay anew"
             )
+        if name == "DEADLINE_EXCEEDED":
+            return (
+                f"{doing}: the board must answer in time, and is silent; it is stopped, overloaded or "
+                "cut off: look at its server, or allow it more with answer="
+            )
         return f"{doing}: the board refused ({name}: {str(details())[:200]})"
     text = " ".join(str(error).split()) or type(error).__name__
     return f"{doing}: pynq failed ({type(error).__name__}: {text[:300]})"

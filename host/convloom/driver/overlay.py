@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from convloom.driver.bitstream import OverlayFiles, read_files
 from convloom.driver.buffers import Block, Memory, block_bytes, check_receive, distinct
 from convloom.driver.counters import Counters, free_contiguous
+from convloom.driver.deadline import ANSWER_SECONDS, open_device
 from convloom.driver.dma import Channel, Region, find_channels
 from convloom.driver.engine import Engine
 from convloom.driver.errors import PreflightError
@@ -46,6 +47,7 @@ class ConvOverlay(pynq.Overlay):
     bitfile: path of the .bit, the .hwh beside it. device: a pynq device, by default the active one (the
     board this runs on, or the first of PYNQ_REMOTE_DEVICES). config: the kernel's configuration, where
     the files do not name it. limit: seconds without progress after which a run is given up.
+    answer: seconds in which a remote board has to answer a call (six times that where data move).
     keep_bytes: packed weights that stay on the board between runs. trace: record the board's timeline.
 
     PreflightError, before the PL is touched, where the files or the overlay are not what this version
@@ -60,10 +62,13 @@ class ConvOverlay(pynq.Overlay):
         config: str | None = None,
         download: bool = True,
         limit: float = DEFAULT_LIMIT,
+        answer: float = ANSWER_SECONDS,
         keep_bytes: int = KEEP_BYTES,
         trace: bool = False,
     ) -> None:
         files = read_files(bitfile)
+        with translated("opening the board"):
+            device = open_device(device, answer)
         with translated("loading the overlay"), loading():
             super().__init__(str(files.bitstream.resolve()), download=False, device=device)
         self.files = files
