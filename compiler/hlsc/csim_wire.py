@@ -41,7 +41,8 @@ class Parameter:
     """An argument of the top function.
 
     `kind`: axis, stream (without TLAST), value, reference, pointer, const_pointer, unknown; for the
-    return value: return, none.  `width` is that of the data in bits, `type` the C++ type.
+    return value: return, none.  `width` is that of the data in bits, `type` the C++ type (in RTL
+    simulation: in or out); `word` is the width of a stream's word with its side channels, where known.
     """
 
     name: str
@@ -49,10 +50,15 @@ class Parameter:
     width: int
     signed: bool = False
     type: str = ""
+    word: int = 0
 
     @property
     def bytes(self) -> int:
         return (self.width + 7) // 8
+
+    @property
+    def word_bytes(self) -> int:
+        return ((self.word or self.width) + 7) // 8
 
 
 @dataclass(frozen=True)

@@ -49,12 +49,14 @@ class RtlKernel:
         `s_axi_<bundle>_AWADDR` …, interrupt; or ap_start, ap_done, ap_idle, ap_ready as wires.
     design: the `hlsc.ir.Design` it was made from, or report.json (its content or path): `ports` with
         name, kind, direction, width, offset and signed; `control` with protocol and bundle.
+    trace: build it so that a run can write its waves.
     Raises ToolError if Verilator or the C++ compiler refuses it, HlscError if ports are missing.
     """
 
     sv_files: Sequence[Path]
     top: str
     design: Design | Mapping[str, Any] | Path
+    trace: bool = False
     directory: Path = field(init=False, repr=False)
     parameters: tuple[Parameter, ...] = field(init=False, repr=False)
 
@@ -64,7 +66,7 @@ class RtlKernel:
                 raise HlscError(f"SystemVerilog source must be a file, not {path}")
         interface = _interface(self.design)
         files = [Path(p).absolute() for p in self.sv_files]
-        directory = rtlsim_build.build(files, self.top, interface)
+        directory = rtlsim_build.build(files, self.top, interface, self.trace)
         found = json.loads((directory / "parameters.json").read_text())
         object.__setattr__(self, "directory", directory)
         object.__setattr__(self, "parameters", tuple(Parameter(**p) for p in found))
@@ -84,7 +86,7 @@ class RtlKernel:
     ) -> Run:
         """Reset the design, start it as a driver does, and return everything it gave.
 
-        streams, scalars, twice: as `hlsc.csim.Kernel.run`; `arrays` are not supported yet.
+        streams, scalars, arrays, twice: as `hlsc.csim.Kernel.run`.
         stall: one of STALLS for all streams, or (inputs, outputs).
         seed: of the random stalls, and of what registers and memories hold before they are written.
         max_idle_cycles: how many cycles may pass without a beat on any stream.
@@ -92,9 +94,10 @@ class RtlKernel:
         timeout: seconds for the whole run; a design that hangs is found by max_idle_cycles.
         Raises RtlError for everything that a correct design does not do.
         """
-        if arrays:
-            raise RtlError("array arguments are not supported in RTL simulation yet; take streams")
-        self._check_names([*(streams or {}), *(scalars or {})], [*(expected or {})])
+        self._check_names([*(streams or {}), *(scalars or {}), *(arrays or {})], [*(expected or {})])
+        for p in self.parameters:
+            if p.kind == "pointer" and p.name not in (arrays or {}):
+                raise RtlError(f"array {p.name} must be given")
         directions = (stall, stall) if isinstance(stall, str) else tuple(stall)
         for mode in directions:
             if mode not in STALLS:
@@ -103,11 +106,13 @@ class RtlKernel:
         counts = [(expected or {}).get(p.name, _UNKNOWN) for p in self.parameters]
         inputs = {p.name: (streams or {}).get(p.name, []) for p in self.parameters if _is_input(p)}
         try:
-            request = struct.pack("<IIQQ", *modes, seed % (1 << 57), max_idle_cycles)
-            request += wire.encode(self.parameters, inputs, scalars or {}, {}, 1 + twice)
+            request = struct.pack("<IIQQI", *modes, seed % (1 << 57), max_idle_cycles, 0)
+            request += wire.encode(self.parameters, inputs, scalars or {}, arrays or {}, 1 + twice)
             request += struct.pack(f"<{len(counts)}Q", *counts)
-            reply = self._call(request, timeout)
-            runs = wire.decode(self.top, reply, self.parameters, None, inputs, {}, cycles=True)
+            reply = self.call(request, timeout)
+            runs = wire.decode(
+                self.top, reply, self.parameters, None, inputs, arrays or {}, cycles=True
+            )
             if twice:
                 wire.compare(self.top, runs[0], runs[1])
         except RtlError:
@@ -125,12 +130,15 @@ class RtlKernel:
                         f"{self.top} must have an argument {name}; it has {', '.join(by_name)}"
                     )
                 p = by_name[name]
+                if p.kind == "pointer":
+                    continue
                 if p.type != way and way == "in":
                     raise RtlError(f"argument {name} must not be given: it is an output")
                 if p.type != way:
                     raise RtlError(f"argument {name} must be an output to be expected, not an input")
 
-    def _call(self, request: bytes, timeout: float) -> bytes:
+    def call(self, request: bytes, timeout: float, env: Mapping[str, str] | None = None) -> bytes:
+        """The simulation's answer to the bytes of a request (rtlsim_harness.h)."""
         shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         with tempfile.TemporaryDirectory(prefix="rtlsim-", dir=shm) as work:
             ask, answer = Path(work, "request"), Path(work, "reply")
@@ -138,6 +146,7 @@ class RtlKernel:
             out = toolchain.run(
                 [self.directory / "sim", ask, answer],
                 what=f"RTL simulation of {self.top}",
+                env=env,
                 timeout=timeout,
                 check=False,
             )

@@ -31,26 +31,31 @@ _VERILATE = (
     "--x-assign unique --x-initial unique --output-split 20000"
 ).split()
 _COMPILE = (
-    "-std=gnu++17 -w -DVM_COVERAGE=0 -DVM_SC=0 -DVM_TIMING=0 -DVM_TRACE=0 -DVM_TRACE_FST=0 "
-    "-DVM_TRACE_VCD=0 -DVM_TRACE_SAIF=0 -fcf-protection=none"
+    "-std=gnu++17 -w -DVM_COVERAGE=0 -DVM_SC=0 -DVM_TIMING=0 -DVM_TRACE_FST=0 -DVM_TRACE_SAIF=0 "
+    "-fcf-protection=none"
 ).split()
 _BUS = "AWADDR AWVALID AWREADY WDATA WSTRB WVALID WREADY BVALID BREADY".split()
 _BUS += "ARADDR ARVALID ARREADY RDATA RVALID RREADY".split()
 _AXIS = "DATA KEEP STRB USER LAST ID DEST VALID READY".split()
 
 
-def build(files: Sequence[Path], top: str, interface: Mapping[str, Any]) -> Path:
-    """The directory with the program `sim` and `parameters.json` (see `hlsc.rtlsim.RtlKernel`)."""
+def build(files: Sequence[Path], top: str, interface: Mapping[str, Any], trace: bool = False) -> Path:
+    """The directory with the program `sim` and `parameters.json` (see `hlsc.rtlsim.RtlKernel`).
+
+    `trace`: the program writes a VCD file where HLSC_TRACE says.
+    """
     tool, gxx = toolchain.verilator(), toolchain.gxx()
+    define = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
 
     def make(work: Path) -> None:
         model = work / "model"
-        args = [*_VERILATE, "-Mdir", str(model), "--top-module", top]
+        args = [*_VERILATE, *(["--trace-vcd"] if trace else []), "-Mdir", str(model)]
+        args += ["--top-module", top]
         tool.run([*args, *files], what=f"translating {top}", timeout=300)
         pins = _pins((model / "Vtop.h").read_text())
         text, parameters = _bind(top, interface, pins)
-        runtime = _runtime(_classes(model / "Vtop_classes.mk"))
-        _compile(_units(model, text), model, [f"-I{model}"])
+        runtime = _runtime(_classes(model / "Vtop_classes.mk"), define)
+        _compile(_units(model, text), model, [f"-I{model}", *define])
         objects = [*sorted(model.glob("*.o")), *sorted(runtime.glob("*.o"))]
         args = [*map(str, objects), "-pthread", "-latomic", "-o", str(work / "sim")]
         gxx.run(args, what=f"linking {top}")
@@ -59,7 +64,7 @@ def build(files: Sequence[Path], top: str, interface: Mapping[str, Any]) -> Path
             path.unlink()
         model.rmdir()
 
-    key: list[object] = [[(p.name, p) for p in files], top, interface, tool.version, gxx.version]
+    key: list[object] = [[(p.name, p) for p in files], top, interface, tool.version, gxx.version, trace]
     key += [_VERILATE, _COMPILE, _BENCH, Path(__file__)]
     return toolchain.cached("rtlsim", key, make)
 
@@ -67,15 +72,15 @@ def build(files: Sequence[Path], top: str, interface: Mapping[str, Any]) -> Path
 # ------------------------------------------------------------------------------------- compiling
 
 
-def _runtime(names: Sequence[str]) -> Path:
+def _runtime(names: Sequence[str], define: Sequence[str]) -> Path:
     """Directory of the compiled bench and of Verilator's compiled runtime files."""
     tool, gxx = toolchain.verilator(), toolchain.gxx()
     include = Path(tool.env["VERILATOR_ROOT"]) / "include"
 
     def make(work: Path) -> None:
-        _compile([_BENCH[0], *(include / f"{n}.cpp" for n in names)], work, [])
+        _compile([_BENCH[0], *(include / f"{n}.cpp" for n in names)], work, define)
 
-    key = [sorted(names), tool.version, gxx.version, _COMPILE, _BENCH, Path(__file__)]
+    key = [sorted(names), list(define), tool.version, gxx.version, _COMPILE, _BENCH, Path(__file__)]
     return toolchain.cached("rtlsim-runtime", key, make)
 
 
@@ -199,11 +204,11 @@ def _bind(
         for name in ("ap_start", "ap_done", "ap_idle", "ap_ready"):
             b.bind(f"bench.{name}", name, needed=True)
     parameters = []
-    counts = {"s": 0, "v": 0}
+    counts = {"s": 0, "v": 0, "m": 0}
+    kinds = {"axis": ("s", _bind_stream), "ap_memory": ("m", _bind_memory)}
     for port in interface["ports"]:
-        stream = port["kind"] == "axis"
-        parameters.append(_bind_stream(b, port) if stream else _bind_scalar(b, port))
-        letter = "s" if stream else "v"
+        letter, bind = kinds.get(port["kind"], ("v", _bind_scalar))
+        parameters.append(bind(b, port))
         b.add(f"bench.arguments.push_back({{'{letter}', {counts[letter]}}});")
         counts[letter] += 1
     if missed := set(pins) - b.used - {m for n in _unbound(bundles) for m in _mangled(n)}:
@@ -224,7 +229,7 @@ def _bind_stream(b: _Binder, port: Mapping[str, Any]) -> Parameter:
     b.add("bench.streams.emplace_back();")
     b.add(f'bench.streams.back().name = "{name}";')
     b.add(f"bench.streams.back().input = {'true' if is_input else 'false'};")
-    b.add(f"bench.streams.back().data_bytes = {(width + 7) // 8};")
+    b.add(f"bench.streams.back().data_bits = {width};")
     for signal in _AXIS:
         needed = signal in ("DATA", "VALID", "READY")
         b.bind(f"bench.streams.back().{signal.lower()}", f"{name}_T{signal}", needed=needed)
@@ -233,7 +238,24 @@ def _bind_stream(b: _Binder, port: Mapping[str, Any]) -> Parameter:
             f"stream {name} of module {b.top} must go {port['direction']}, as its description"
         )
     kind = "axis" if b.find(f"{name}_TLAST") else "stream"
-    return Parameter(port["name"], kind, width, bool(port.get("signed")), port["direction"])
+    sides = sum(b.width(f"{name}_T{s}") for s in _AXIS if s not in ("DATA", "VALID", "READY"))
+    return Parameter(
+        port["name"], kind, width, bool(port.get("signed")), port["direction"], width + sides
+    )
+
+
+def _bind_memory(b: _Binder, port: Mapping[str, Any]) -> Parameter:
+    name, width = re.sub(r"\W", "_", port["name"]), port["width"]
+    b.add("bench.memories.emplace_back();")
+    b.add(f'bench.memories.back().name = "{port["name"]}";')
+    b.add(f"bench.memories.back().width = {width};")
+    b.add(f"bench.memories.back().depth = {port['depth']};")
+    for side in "01":
+        for pin in ("address", "ce", "we", "d", "q"):
+            b.bind(f"bench.memories.back().sides[{side}].{pin}", f"{name}_{pin}{side}")
+    if not any(b.find(f"{name}_ce{side}") for side in "01"):
+        raise HlscError(f"module {b.top} must have a port {name}_ce0")
+    return Parameter(port["name"], "pointer", width, bool(port.get("signed")), port["direction"])
 
 
 def _bind_scalar(b: _Binder, port: Mapping[str, Any]) -> Parameter:
@@ -245,12 +267,16 @@ def _bind_scalar(b: _Binder, port: Mapping[str, Any]) -> Parameter:
     b.add(f"bench.scalars.back().width = {width};")
     if port["kind"] == "s_axilite":
         b.add(f"bench.scalars.back().offset = {port['offset']};")
+        if not is_input and name != "ap_return":
+            b.add("bench.scalars.back().vld_register = true;")
     elif port["kind"] in ("ap_none", "ap_vld"):
         b.bind("bench.scalars.back().wire", name, needed=True)
         needed = port["kind"] == "ap_vld"
         b.bind("bench.scalars.back().vld", f"{name}_ap_vld", needed=needed)
     else:
-        raise HlscError(f"port {name} must be axis, s_axilite, ap_none or ap_vld, not {port['kind']}")
+        raise HlscError(
+            f"port {name} must be axis, s_axilite, ap_none, ap_vld or ap_memory, not {port['kind']}"
+        )
     kind = "value" if is_input else "reference"
     name = "return" if name == "ap_return" and not is_input else name
     return Parameter(name, kind, width, bool(port.get("signed")), port["direction"])
@@ -259,6 +285,9 @@ def _bind_scalar(b: _Binder, port: Mapping[str, Any]) -> Parameter:
 _MAIN = """\
 #include "Vtop.h"
 #include "rtlsim_harness.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
 
 int main(int argc, char** argv) {{
   if (argc != 3) return 2;
@@ -266,14 +295,32 @@ int main(int argc, char** argv) {{
   VerilatedContext context;
   context.randReset(2);  // before the model is made: its constructor gives the values
   context.randSeed(static_cast<int>(hlsc_rtlsim::seed_of(request) % 0x7fffffff) + 1);
+#if VM_TRACE
+  const char* path = std::getenv("HLSC_TRACE");
+  context.traceEverOn(true);
+#endif
   Vtop top{{&context}};
+#if VM_TRACE
+  static VerilatedVcdC trace;
+  top.trace(&trace, 99);
+  trace.open(path ? path : "trace.vcd");
+#endif
   hlsc_rtlsim::Bench bench;
 {body}
   bench.model = &top;
-  bench.eval = [](void* model) {{ static_cast<Vtop*>(model)->eval(); }};
+  bench.eval = [](void* model) {{
+    static_cast<Vtop*>(model)->eval();
+#if VM_TRACE
+    static_cast<Vtop*>(model)->contextp()->timeInc(1);
+    trace.dump(static_cast<Vtop*>(model)->contextp()->time());
+#endif
+  }};
   hlsc_csim::reply_path() = argv[2];
   const int code = hlsc_csim::write_reply(bench.serve(request));
   top.final();
+#if VM_TRACE
+  trace.close();
+#endif
   return code;
 }}
 """

@@ -13,7 +13,32 @@ struct Failure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+void copy_bits(uint8_t* to, int to_low, const uint8_t* from, int from_low, int bits) {
+  for (int i = 0; i < bits; ++i) {
+    const int at = to_low + i;
+    const int bit = from[(from_low + i) / 8] >> (from_low + i) % 8 & 1;
+    to[at / 8] = static_cast<uint8_t>((to[at / 8] & ~(1 << at % 8)) | bit << at % 8);
+  }
+}
+
 }  // namespace
+
+template <class Visit>
+void Stream::each_channel(Visit visit) const {
+  visit(data, 0, data_bits);
+  int low = data_bits;
+  for (const Pin* side : {&keep, &strb, &user, &last, &id, &dest}) {
+    if (!*side) continue;
+    visit(*side, low, side->width());
+    low += side->width();
+  }
+}
+
+int Stream::word_bytes() const {
+  int bits = 0;
+  each_channel([&](const Pin&, int, int width) { bits += width; });
+  return (bits + 7) / 8;
+}
 
 uint64_t seed_of(const std::vector<uint8_t>& request) {
   Reader in(request.data(), request.size());
@@ -31,26 +56,36 @@ void Stream::begin(const Given& given, uint64_t expect) {
   }
   count = given.count == kNone ? 0 : given.count;
   Reader bytes = given.bytes;
-  words = bytes.take(count * data_bytes);
-  flags = bytes.take(count);
+  words = bytes.take(count * (whole ? word_bytes() : data_bytes()));
+  flags = whole ? nullptr : bytes.take(count);
 }
 
 void Stream::drive() {
   if (!input) {
-    ready.set(stall.go());
+    // A free-running design may go on with a run that nobody asked for: not more than is expected.
+    ready.set(stall.go() && !(frugal && moved >= expected));
     return;
   }
   if (offered) return;  // a word that was offered stays until it is taken
   if (moved < count && stall.go()) {
-    data.load(words + moved * data_bytes, data_bytes);
+    offered = true;
+    blank = false;
+    if (whole) {
+      const uint8_t* word = words + moved * word_bytes();
+      each_channel([word](const Pin& pin, int low, int bits) {
+        pin.fill(false);
+        copy_bits(pin.data(), 0, word, low, bits);
+      });
+      valid.set(1);
+      return;
+    }
+    data.load(words + moved * data_bytes(), data_bytes());
     keep.fill(true);
     strb.fill(true);
     user.fill(false);
     id.fill(false);
     dest.fill(false);
     last.set(flags[moved] & 1);
-    offered = true;
-    blank = false;
   } else if (!blank) {
     data.fill(true);  // a kernel that looks at it without TVALID is found out
     last.set(1);
@@ -75,9 +110,17 @@ bool Stream::sample() {
   holding = now && !ready.high();
   if (holding) held.assign(data.data(), data.data() + data.bytes());
   if (!now || !ready.high()) return false;
-  got.insert(got.end(), data.data(), data.data() + data_bytes);
-  got_flags.push_back((!last || last.high() ? 1 : 0) | (!keep || keep.full() ? 0 : 2));
   ++moved;
+  if (whole) {
+    const size_t at = got.size();
+    got.resize(at + word_bytes());
+    each_channel([this, at](const Pin& pin, int low, int bits) {
+      copy_bits(&got[at], low, pin.data(), 0, bits);
+    });
+    return true;
+  }
+  got.insert(got.end(), data.data(), data.data() + data_bytes());
+  got_flags.push_back((!last || last.high() ? 1 : 0) | (!keep || keep.full() ? 0 : 2));
   return true;
 }
 
@@ -109,6 +152,45 @@ std::string Stream::report() const {
   return text;
 }
 
+void Memory::begin(const Given& given) {
+  Reader bytes = given.bytes;
+  if (given.count != depth) {
+    throw Failure("array " + name + " must have " + std::to_string(depth) + " words, not " +
+                  std::to_string(given.count));
+  }
+  const uint8_t* from = bytes.take(depth * this->bytes());
+  words.assign(from, from + depth * this->bytes());
+}
+
+void Memory::sample() {
+  for (Side& s : sides) {
+    s.enabled = s.ce.high();
+    if (!s.enabled) continue;
+    s.at = s.address.get();
+    s.writes = s.we.high();
+    s.out.assign(bytes(), 0xa5);  // beyond the end: nothing that C++ would see
+    if (s.at < depth) s.out.assign(&words[s.at * bytes()], &words[s.at * bytes()] + bytes());
+    if (s.writes) s.in.assign(s.d.data(), s.d.data() + bytes());
+  }
+  for (Side& s : sides) {
+    if (!s.enabled || !s.writes) continue;
+    if (s.at >= depth) {
+      throw Failure("array " + name + " must be written below " + std::to_string(depth) +
+                    ", not at " + std::to_string(s.at));
+    }
+    std::memcpy(&words[s.at * bytes()], s.in.data(), bytes());
+  }
+}
+
+void Memory::drive() const {
+  for (const Side& s : sides) {
+    if (s.enabled && s.q) {
+      s.q.fill(false);
+      copy_bits(s.q.data(), 0, s.out.data(), 0, width);
+    }
+  }
+}
+
 Writer Bench::serve(const std::vector<uint8_t>& request) {
   Writer out;
   out.put(uint8_t(0));
@@ -118,20 +200,72 @@ Writer Bench::serve(const std::vector<uint8_t>& request) {
     const uint32_t stall_out = in.get<uint32_t>();
     const uint64_t seed = in.get<uint64_t>();
     limit_ = in.get<uint64_t>();
+    const bool again = in.get<uint32_t>();
     const uint32_t calls = in.get<uint32_t>();
-    std::vector<Given> given = hlsc_csim::read_arguments(in);
-    std::vector<uint64_t> expected;
-    for (size_t i = 0; i < given.size(); ++i) expected.push_back(in.get<uint64_t>());
     for (size_t i = 0; i < streams.size(); ++i) {
       Stream& s = streams[i];
       s.stall = Stall(s.input ? stall_in : stall_out, seed * 64 + i);
+      s.whole = again;
+      s.frugal = again && !control;
     }
+    if (again) {
+      replay(calls, in, out);
+      return out;
+    }
+    std::vector<Given> given = hlsc_csim::read_arguments(in);
+    std::vector<uint64_t> expected;
+    for (size_t i = 0; i < given.size(); ++i) expected.push_back(in.get<uint64_t>());
     reset();
     for (uint32_t i = 0; i < calls; ++i) call(given, expected, out);
     return out;
   } catch (const std::exception& error) {
     return hlsc_csim::failure_reply(error.what());
   }
+}
+
+void Bench::replay(uint32_t calls, Reader& in, Writer& out) {
+  std::string failure;
+  try {
+    for (uint32_t i = 0; i < calls; ++i) {
+      const std::vector<Given> given = hlsc_csim::read_arguments(in);
+      std::vector<uint64_t> expected;
+      for (size_t k = 0; k < given.size(); ++k) expected.push_back(in.get<uint64_t>());
+      if (i == 0) {
+        // A free-running design starts when reset ends: its wires are set before.
+        if (!control) set_scalars(given);
+        reset();
+      }
+      run(given, expected);
+      out.put(uint8_t(1));
+      for (const std::pair<char, int>& a : arguments) {
+        if (a.first == 's') {
+          const Stream& s = streams[a.second];
+          out.put(uint8_t(1));
+          out.put(s.moved);
+          out.put(uint64_t(s.input ? 0 : s.moved));
+          out.bytes.insert(out.bytes.end(), s.got.begin(), s.got.end());
+        } else if (a.first == 'm') {
+          const Memory& m = memories[a.second];
+          out.put(uint8_t(1));
+          out.put(uint64_t(0));
+          out.put(m.depth);
+          out.bytes.insert(out.bytes.end(), m.words.begin(), m.words.end());
+        } else {
+          const Scalar& s = scalars[a.second];
+          out.put(s.written);
+          out.put(uint64_t(0));
+          out.put(uint64_t(s.input ? 0 : 1));
+          if (!s.input) s.save(out);
+        }
+      }
+      out.put(last_beat_ == kNone ? uint64_t(0) : last_beat_ - start_);
+      out.put(done_ - start_);
+    }
+  } catch (const Failure& error) {
+    failure = error.what();
+  }
+  out.put(uint8_t(0));
+  out.text(failure);
 }
 
 void Bench::reset() {
@@ -155,7 +289,11 @@ void Bench::tick() {
   for (Scalar& s : scalars) {
     if (!s.input && s.wire && (!s.vld || s.vld.high())) {
       s.value.assign(s.wire.data(), s.wire.data() + s.bytes());
+      s.written = s.vld ? 1 : 2;
     }
+  }
+  for (Memory& m : memories) {
+    if (!m.words.empty()) m.sample();
   }
   if (active_) {
     for (Stream& s : streams) {
@@ -166,6 +304,7 @@ void Bench::tick() {
   }
   clock.set(1);
   eval(model);
+  for (const Memory& m : memories) m.drive();
   ++now_;
   ++idle_;
 }
@@ -174,6 +313,13 @@ void Bench::tick() {
 void Bench::cycle() {
   for (Stream& s : streams) s.drive();
   tick();
+  for (const Stream& s : streams) {
+    // A design that sends for ever would never be idle.
+    if (s.whole && !s.input && s.moved > s.expected + 64) {
+      throw Failure("stream " + s.name + " must end after " + std::to_string(s.expected) +
+                    " beats as in C++, but the RTL goes on sending");
+    }
+  }
   if (idle_ > limit_ && !asking_) hang();
 }
 
@@ -261,32 +407,32 @@ void Bench::set_scalars(const std::vector<Given>& given) {
   }
 }
 
-void Bench::start_and_wait(uint64_t& start, uint64_t& done) {
+void Bench::start_and_wait() {
   if (!control) {
-    start = now_;
+    start_ = now_;
     // Free running: over when nothing has moved for a while.
     while (idle_ < (limit_ < 1000 ? limit_ : 1000)) cycle();
-    done = last_beat_;
+    done_ = last_beat_;
     return;
   }
   if (!bus.awaddr) {
     ap_start.set(1);
-    start = now_;
+    start_ = now_;
     do {
       cycle();
       if (seen_.ready) ap_start.set(0);
     } while (!seen_.done);
     ap_start.set(0);
-    done = now_ - 1;
+    done_ = now_ - 1;
     return;
   }
   write(0x04, 1);  // GIER
   write(0x08, 1);  // IER: ap_done
   write(0x00, 1);  // CTRL: ap_start
-  start = accepted_;
+  start_ = accepted_;
   if (interrupt) {
     while (!seen_.interrupt) cycle();
-    done = now_ - 1;
+    done_ = now_ - 1;
     write(0x0c, 1);  // ISR: toggles the bit back to 0
     if (!(read(0x00) & 2)) throw Failure("CTRL must show ap_done after the interrupt");
     cycle();
@@ -301,39 +447,65 @@ void Bench::start_and_wait(uint64_t& start, uint64_t& done) {
     }
     asking_ = false;
     idle_ = 0;
-    done = now_ - 1;
+    done_ = now_ - 1;
   }
 }
 
-void Bench::call(const std::vector<Given>& given, const std::vector<uint64_t>& expected,
-                 Writer& out) {
-  const auto begin = std::chrono::steady_clock::now();
+void Bench::run(const std::vector<Given>& given, const std::vector<uint64_t>& expected) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i].first == 's') {
       streams[arguments[i].second].begin(given[i], expected[i]);
     }
+    if (arguments[i].first == 'm') memories[arguments[i].second].begin(given[i]);
   }
+  for (Scalar& s : scalars) s.written = 0;
   active_ = true;
   idle_ = 0;
   last_beat_ = kNone;
+  start_ = done_ = 0;
   set_scalars(given);
-  uint64_t start = 0, done = 0;
-  start_and_wait(start, done);
+  start_and_wait();
   // Beats that come after done would be lost without this.
   for (int quiet = 0; quiet < 32; ++quiet) {
     cycle();
     for (const Stream& s : streams) {
-      if (!s.input && s.valid.high()) quiet = 0;
+      const bool enough = s.frugal && s.moved >= s.expected;
+      if (!s.input && s.valid.high() && !enough) quiet = 0;
     }
   }
+  read_registers();
+  active_ = false;
+  // What a kernel leaves of an input must not leak into the next call.
+  for (Stream& s : streams) {
+    if (s.input) s.offered = false;
+  }
+}
+
+void Bench::read_registers() {
   for (Scalar& s : scalars) {
     if (s.input || s.wire) continue;
+    // The flag first: a value that comes between the two reads is then not called unwritten.
+    s.written = !s.vld_register ? 2 : read(s.offset + 4 * s.words()) & 1;
     s.value.assign(4 * s.words(), 0);
     for (int w = 0; w < s.words(); ++w) {
       const uint32_t word = read(s.offset + 4 * w);
       std::memcpy(&s.value[4 * w], &word, 4);
     }
   }
+}
+
+void Scalar::save(Writer& out) const {
+  uint8_t* to = out.grow(bytes());
+  std::memset(to, 0, bytes());
+  if (input || value.empty()) return;
+  std::memcpy(to, value.data(), bytes());
+  if (width % 8) to[bytes() - 1] &= static_cast<uint8_t>((1 << width % 8) - 1);
+}
+
+void Bench::call(const std::vector<Given>& given, const std::vector<uint64_t>& expected,
+                 Writer& out) {
+  const auto begin = std::chrono::steady_clock::now();
+  run(given, expected);
   const auto end = std::chrono::steady_clock::now();
   out.put(std::chrono::duration<double>(end - begin).count());
   out.text("");
@@ -342,23 +514,20 @@ void Bench::call(const std::vector<Given>& given, const std::vector<uint64_t>& e
       streams[a.second].save(out);
       continue;
     }
-    const Scalar& s = scalars[a.second];
     out.put(uint64_t(0));
     out.put(uint64_t(0));
+    if (a.first == 'm') {
+      const Memory& m = memories[a.second];
+      out.put(m.depth);
+      out.bytes.insert(out.bytes.end(), m.words.begin(), m.words.end());
+      continue;
+    }
     out.put(uint64_t(1));
-    uint8_t* to = out.grow(s.bytes());
-    std::memset(to, 0, s.bytes());
-    if (!s.input && !s.value.empty()) std::memcpy(to, s.value.data(), s.bytes());
-    if (!s.input && s.width % 8) to[s.bytes() - 1] &= static_cast<uint8_t>((1 << s.width % 8) - 1);
+    scalars[a.second].save(out);
   }
   out.put(uint32_t(0));
-  out.put(last_beat_ == kNone ? uint64_t(0) : last_beat_ - start);
-  out.put(done - start);
-  active_ = false;
-  // What a kernel leaves of an input must not leak into the next call.
-  for (Stream& s : streams) {
-    if (s.input) s.offered = false;
-  }
+  out.put(last_beat_ == kNone ? uint64_t(0) : last_beat_ - start_);
+  out.put(done_ - start_);
 }
 
 }  // namespace hlsc_rtlsim

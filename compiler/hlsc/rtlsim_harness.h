@@ -6,12 +6,16 @@
 // clock rises; so what a cycle transfers is what its valid and ready say before the rising edge.
 //
 // Request:  u32 stall of inputs, u32 stall of outputs (0 none, 1 periodic, 2 random), u64 seed, u64
-// most
-//           cycles without progress, u32 calls, then the arguments as csim_harness.h has them; per
-//           argument beside: u64 beats expected (~0: unknown), in the order of the arguments.
+//           most cycles without progress, u32 replay, u32 calls; then the arguments as
+//           csim_harness.h has them and per argument u64 beats expected (~0: unknown): once, or
+//           with replay per call.
 // Reply:    as csim_harness.h has it, without internal streams; behind each call u64 cycles, u64
-// cycles
-//           to done.
+//           cycles to done.
+//
+// In a replay (hlsc.cosim) a stream word is the whole word, side channels above the data in the
+// order of ap_axiu, and has no flags.  The reply is per call: per argument u8 written (0 no, 1 yes,
+// 2 not known), u64 beats moved, u64 count of words that came and the words; u64 cycles, u64 cycles
+// to done; each call behind u8 1.  It ends with u8 0 and a text, empty if no rule was broken.
 #ifndef HLSC_RTLSIM_HARNESS_H_
 #define HLSC_RTLSIM_HARNESS_H_
 
@@ -63,7 +67,7 @@ class Pin {
     std::memset(at_, 0, bytes());
     std::memcpy(at_, from, size < bytes() ? size : bytes());
   }
-  const uint8_t* data() const { return at_; }
+  uint8_t* data() const { return at_; }
   void fill(bool ones) const {
     if (!at_) return;
     std::memset(at_, ones ? 255 : 0, bytes());
@@ -120,8 +124,11 @@ class Stall {
 struct Stream {
   std::string name;
   bool input;
-  int data_bytes;
+  int data_bits;
   Pin data, keep, strb, user, last, id, dest, valid, ready;
+
+  int data_bytes() const { return (data_bits + 7) / 8; }
+  int word_bytes() const;  // with the side channels
 
   Stall stall = Stall(0, 0);
   uint64_t expected = kNone;
@@ -131,7 +138,9 @@ struct Stream {
   uint64_t count = 0;
   uint64_t moved = 0;
   bool offered = false;
-  bool blank = false;  // nothing is offered, and the data pins say so
+  bool blank = false;   // nothing is offered, and the data pins say so
+  bool whole = false;   // words with side channels, as in a replay
+  bool frugal = false;  // an output is not taken beyond what is expected
   // Output: what came, and the word that must not change until it is taken.
   std::vector<uint8_t> got;
   std::vector<uint8_t> got_flags;
@@ -143,6 +152,10 @@ struct Stream {
   bool sample();  // before the rising edge; returns whether a word moves
   void save(Writer& out) const;
   std::string report() const;
+
+ private:
+  template <class Visit>
+  void each_channel(Visit visit) const;  // (pin, lowest bit in the word, bits)
 };
 
 // A scalar: in the register file (offset), or wires of its own (`vld` is optional).
@@ -151,11 +164,35 @@ struct Scalar {
   bool input;
   int width;
   uint32_t offset;
+  bool vld_register = false;  // behind the data words: whether they were written
   Pin wire, vld;
   std::vector<uint8_t> value;
+  uint8_t written = 0;  // in this call; 2: not known
 
   int bytes() const { return (width + 7) / 8; }
   int words() const { return (width + 31) / 32; }
+  void save(Writer& out) const;
+};
+
+// What lies behind an ap_memory port: read first, one cycle of latency, one or two ports.
+struct Memory {
+  struct Side {
+    Pin address, ce, we, d, q;
+    uint64_t at = 0;
+    bool enabled = false;
+    bool writes = false;
+    std::vector<uint8_t> in, out;
+  };
+  std::string name;
+  int width;
+  uint64_t depth;
+  Side sides[2];
+  std::vector<uint8_t> words;
+
+  int bytes() const { return (width + 7) / 8; }
+  void begin(const Given& given);
+  void sample();       // before the rising edge
+  void drive() const;  // behind it
 };
 
 // AXI4-Lite master; ports that are absent are unbound pins.
@@ -173,7 +210,8 @@ class Bench {
   Bus bus;
   std::vector<Stream> streams;
   std::vector<Scalar> scalars;
-  std::vector<std::pair<char, int>> arguments;  // 's' or 'v', and the index: the reply's order
+  std::vector<Memory> memories;
+  std::vector<std::pair<char, int>> arguments;  // 's', 'v' or 'm', and the index: the reply's order
   bool control = true;                          // ap_ctrl_hs; false: ap_ctrl_none
   void (*eval)(void* model) = nullptr;
   void* model = nullptr;
@@ -195,14 +233,19 @@ class Bench {
   void write(uint32_t address, uint32_t value);
   uint32_t read(uint32_t address);
   void set_scalars(const std::vector<Given>& given);
-  void start_and_wait(uint64_t& start, uint64_t& done);
+  void start_and_wait();
+  void run(const std::vector<Given>& given, const std::vector<uint64_t>& expected);
+  void read_registers();
   void call(const std::vector<Given>& given, const std::vector<uint64_t>& expected, Writer& out);
+  void replay(uint32_t calls, Reader& in, Writer& out);
 
   uint64_t limit_ = 0;
   uint64_t now_ = 0;
   uint64_t idle_ = 0;
   uint64_t accepted_ = 0;
   uint64_t last_beat_ = kNone;
+  uint64_t start_ = 0;
+  uint64_t done_ = 0;
   bool active_ = false;
   bool asking_ = false;
   Seen seen_ = Seen();

@@ -65,6 +65,7 @@ class Output:
     stderr: str
     seconds: float
     code: int = 0
+    timed_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,14 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 600,
     check: bool = True,
+    raise_timeout: bool = True,
 ) -> Output:
     """Run one program to its end.
 
     `what` says in an error what was being done ("compiling read.cpp"); `env` is added to this process's
     environment; `timeout` is in seconds, and on expiry the program and its children are killed.
-    `check=False` returns a failed program's output (`code` is negative for a signal).
+    `check=False` returns a failed program's output (`code` is negative for a signal), and
+    `raise_timeout=False` what a program printed until its time ran out.
     Raises ToolError if the program is missing, exceeds its time, or (with `check`) fails.
     """
     args = [str(a) for a in argv]
@@ -122,17 +125,24 @@ def run(
         )
     except OSError as error:
         raise ToolError(f"{what}: {args[0]} must be a program, not {error.strerror}") from None
+    timed_out = False
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        _kill(process)
-        raise ToolError(f"{what}: {_name(args)} must end within {timeout:g} s; killed") from None
+        out, err = _kill(process)
+        timed_out = True
+        if raise_timeout:
+            raise ToolError(f"{what}: {_name(args)} must end within {timeout:g} s; killed") from None
     except BaseException:
         _kill(process)
         raise
     seconds = time.monotonic() - start
     result = Output(
-        out.decode(errors="replace"), err.decode(errors="replace"), seconds, process.returncode
+        out.decode(errors="replace"),
+        err.decode(errors="replace"),
+        seconds,
+        process.returncode,
+        timed_out,
     )
     if check and process.returncode != 0:
         lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
@@ -143,10 +153,10 @@ def run(
     return result
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    return process.communicate()
 
 
 def _name(args: Sequence[str]) -> str:

@@ -174,7 +174,7 @@ def test_wrong_arguments_are_refused() -> None:
         ({}, {**good, "status": 1}, {}, "argument status must not be given: it is an output"),
         ({}, good, {"expected": {"in0": 3}}, "argument in0 must be an output to be expected"),
         ({}, good, {"stall": "often"}, "stall must be one of none, periodic, random, not often"),
-        ({}, good, {"arrays": {"x": FIRST}}, "not supported"),
+        ({}, good, {"arrays": {"x": FIRST}}, "must have an argument x"),
     ]:
         with pytest.raises(RtlError, match=complaint):
             kernel.run(streams, scalars, **options)

@@ -71,6 +71,11 @@ class stream<T, 0> {
   const std::string& name() const { return info_->name; }
   std::size_t high_water() const { return info_->high_water; }
 
+  // For the recorder of co-simulation: element i from the front, and counts since begin_call().
+  const T& hlsc_peek(std::size_t i) const { return data_[(first_ + i) & (capacity_ - 1)]; }
+  unsigned long long hlsc_taken() const { return info_->read; }
+  unsigned long long hlsc_written() const { return info_->written; }
+
  protected:
   stream(const std::string& name, int depth)
       : info_(hlsc::sim::Registry::instance().add(name, kind(), depth)) {}

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls of a top function, as recorded from C++, played on its RTL in one run from reset.
+
+A call is, per port in the order of the report, a `Play`: the words that the port is given, side
+channels included, and how many are expected of it.  The answer is, per call and port, an `Answer`.
+The bytes are described in rtlsim_harness.h.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hlsc.rtlsim import STALLS, RtlKernel
+
+__all__ = ["Answer", "CallAnswer", "Play", "Replay", "replay"]
+
+_UNKNOWN = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class Play:
+    """Words given to a port, and the number that it must give (streams)."""
+
+    count: int
+    data: bytes
+    expected: int = _UNKNOWN
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a port gave.  `written`: None if the port cannot tell; `moved`: beats of a stream."""
+
+    written: bool | None
+    moved: int
+    count: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class CallAnswer:
+    """One call; `last_beat` and `done` in cycles from its accepted start."""
+
+    ports: tuple[Answer, ...]
+    last_beat: int
+    done: int
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The calls that ended, and why the next one did not ("" if all did)."""
+
+    calls: tuple[CallAnswer, ...]
+    failure: str
+
+
+def replay(
+    kernel: RtlKernel,
+    calls: Sequence[Sequence[Play]],
+    *,
+    stall: str = "none",
+    seed: int = 0,
+    max_idle_cycles: int = 100_000,
+    timeout: float = 600,
+    trace: Path | None = None,
+) -> Replay:
+    """Play `calls` on the RTL.  Raises RtlError or ToolError if the simulation itself fails."""
+    mode = STALLS.index(stall)
+    parts = [struct.pack("<IIQQII", mode, mode, seed % (1 << 57), max_idle_cycles, 1, len(calls))]
+    names = [p.name.encode() for p in kernel.parameters]
+    for call in calls:
+        parts.append(struct.pack("<I", len(call)))
+        for name, play in zip(names, call, strict=True):
+            parts += [struct.pack("<I", len(name)), name]
+            parts += [struct.pack("<QQ", play.count, len(play.data)), play.data]
+        parts.append(struct.pack(f"<{len(call)}Q", *(play.expected for play in call)))
+    env: Mapping[str, str] = {} if trace is None else {"HLSC_TRACE": str(trace.absolute())}
+    return _decode(kernel, kernel.call(b"".join(parts), timeout, env))
+
+
+def _decode(kernel: RtlKernel, reply: bytes) -> Replay:
+    at = 0
+
+    def number(form: str) -> int:
+        nonlocal at
+        (value,) = struct.unpack_from("<" + form, reply, at)
+        at += struct.calcsize("<" + form)
+        return int(value)
+
+    def text() -> str:
+        nonlocal at
+        size = number("I")
+        at += size
+        return reply[at - size : at].decode(errors="replace")
+
+    if number("B"):
+        return Replay((), text())
+    calls = []
+    while number("B"):
+        ports = []
+        for p in kernel.parameters:
+            written, moved, count = number("B"), number("Q"), number("Q")
+            size = count * p.word_bytes
+            ports.append(Answer((False, True, None)[written], moved, count, reply[at : at + size]))
+            at += size
+        calls.append(CallAnswer(tuple(ports), number("Q"), number("Q")))
+    return Replay(tuple(calls), text())
