@@ -9,6 +9,10 @@ PY := .venv/bin/python
 JOBS ?= 2
 ARGS ?=
 PYTHON ?=
+KERNEL ?= gemm_systolic
+BOARD ?= pynq-z2
+CONFIG ?= z2
+BIT ?=
 CXX_DIRS := hls compiler/hlsc/include tests examples
 READY := .venv/.installed
 
@@ -39,6 +43,10 @@ rtl: $(READY) ## the compiler's tests and the RTL benches under Verilator
 .PHONY: bench
 bench: $(READY) ## speed of C-simulation: our headers against the open Xilinx ones
 	$(PY) scripts/run_benchmarks.py $(ARGS)
+
+.PHONY: deploy
+deploy: $(READY) ## one archive for a board: overlay, wheel, test data, notebook: KERNEL= BOARD= [CONFIG=] [BIT=]
+	$(PY) scripts/deploy/bundle.py $(KERNEL) $(BOARD) --config $(CONFIG) $(if $(BIT),--bit $(BIT))
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy and clang-format, changing nothing

@@ -176,8 +176,10 @@ class Requant:
         """
         try:
             array = np.asarray(scales)
-        except ValueError as error:  # ragged lists
-            raise LayerError(f"requant scales must be one number per filter, not {scales!r}") from error
+        except ValueError:  # ragged lists; before numpy 1.24 they make an array of objects
+            array = np.empty((), object)
+        if array.dtype == object:
+            raise LayerError(f"requant scales must be one number per filter, not {scales!r}")
         if array.ndim != 1 or array.size == 0:
             raise LayerError(f"requant scales must be one number per filter, not shape {array.shape}")
         if array.dtype.kind not in "fiu":
