@@ -39,6 +39,7 @@ class Result:
     scalars: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)  # words not consumed, by channel
     iterations: dict[str, int] = field(default_factory=dict)  # "process.region" -> iterations
+    arrays: dict[str, list[int]] = field(default_factory=dict)  # words behind ap_memory ports
 
 
 _Wait = tuple[str, str]  # ("read" or "write", channel)
@@ -49,6 +50,7 @@ def interpret(
     streams: Mapping[str, Sequence[int]] | None = None,
     scalars: Mapping[str, int] | None = None,
     *,
+    arrays: Mapping[str, Sequence[int]] | None = None,
     bounded: bool = False,
     undefined: Callable[[], int] | None = None,
     limit: int = 50_000_000,
@@ -56,7 +58,8 @@ def interpret(
     """Run the design once.
 
     `streams`: packed words per input stream port; `scalars`: value per scalar input port (bits, taken
-    modulo its width); `limit`: iterations of one process before RunError.  Raises DeadlockError.
+    modulo its width); `arrays`: words behind ap_memory ports, else undefined; `limit`: iterations of one
+    process before RunError.  Raises DeadlockError.
     """
     queues: dict[str, deque[int]] = {c.name: deque() for c in design.channels}
     widths = {c.name: c.width for c in design.channels}
@@ -68,13 +71,19 @@ def interpret(
         c.name: c.depth if bounded and c.producer and c.consumer else None for c in design.channels
     }
     result = Result()
+    source = undefined or (lambda: 0)
     ports = {p.name: p for p in design.ports}
     values = {
         n: (scalars or {}).get(n, 0) & ((1 << p.width) - 1)
         for n, p in ports.items()
-        if p.kind != "axis" and p.direction == "in"
+        if p.kind not in {"axis", "ap_memory"} and p.direction == "in"
     }
-    source = undefined or (lambda: 0)
+    for n, p in ports.items():
+        if p.kind == "ap_memory":
+            given = [w & ((1 << p.width) - 1) for w in (arrays or {}).get(n, ())]
+            if given and len(given) != p.depth:
+                raise RunError(f"array {n} must have {p.depth} words, not {len(given)}")
+            result.arrays[n] = given or [source() & ((1 << p.width) - 1) for _ in range(p.depth)]
     running: dict[str, Generator[_Wait, None, None]] = {}
     for process in design.processes:
         running[process.name] = _run(process, queues, caps, values, result, source, limit)
@@ -271,7 +280,11 @@ def _run(
     memories: dict[str, list[int | None]] = {
         m.name: [None] * m.depth if m.init is None else [*m.init, *([0] * (m.depth - len(m.init)))]
         for m in process.memories
+        if m.external is None
     }
+    for m in process.memories:
+        if m.external is not None:
+            memories[m.name] = result.arrays[m.external]  # type: ignore[assignment]
     where: str | None = process.regions[0].name
     while where is not None:
         region_function = compiled[where]

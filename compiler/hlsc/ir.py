@@ -169,7 +169,9 @@ class Region:
 class Memory:
     """An array that stays a memory: `depth` words of `width` bits, one address space, one bank.
 
-    `style`: auto, register, lutram, bram; `init` makes it a ROM if nothing stores to it.
+    `style`: auto, register, lutram, bram; `init` makes it a ROM if nothing stores to it.  `ports`: 1r1w
+    (one read and one write per cycle), 1rw (one access), 2rw (two accesses, each a read or a write).
+    `external`: the array argument of the top whose memory lies outside, behind an ap_memory port.
     """
 
     name: str
@@ -178,6 +180,8 @@ class Memory:
     style: str = "auto"
     init: tuple[int, ...] | None = None
     loc: Loc | None = None
+    ports: str = "1r1w"
+    external: str | None = None
 
     @property
     def address_width(self) -> int:
@@ -208,6 +212,8 @@ class Process:
         lines += [f"var {n}.{w}" for n, w in sorted(self.variables.items())]
         for m in self.memories:
             rom = "" if m.init is None else " rom"
+            rom += "" if m.ports == "1r1w" else f" {m.ports}"
+            rom += "" if m.external is None else f" port {m.external}"
             lines.append(f"memory {m.name} {m.depth}x{m.width} {m.style}{rom}")
         lines += [str(r) for r in self.regions]
         return "\n".join(lines)
@@ -233,8 +239,9 @@ class Channel:
 class Port:
     """An argument of the top function.
 
-    `kind`: axis (its channel has the same name), s_axilite, ap_none, ap_vld; `direction`: in or out.
-    `offset` is the byte offset in the s_axilite register map, `bundle` its name.
+    `kind`: axis (its channel has the same name), s_axilite, ap_none, ap_vld, ap_memory; `direction`: in
+    or out, of a memory that is read and written inout.  `offset` is the byte offset in the s_axilite
+    register map, `bundle` its name; `depth` the number of words behind an ap_memory port.
     """
 
     name: str
@@ -245,6 +252,7 @@ class Port:
     bundle: str = ""
     signed: bool = False
     loc: Loc | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -261,6 +269,7 @@ class Design:
         lines = [f"design {self.top} {self.control}"]
         for p in self.ports:
             at = "" if p.offset is None else f" @0x{p.offset:x}"
+            at += f" depth {p.depth}" if p.depth else ""
             lines.append(f"port {p.name} {p.kind} {p.direction} {p.width}{at}")
         for c in self.channels:
             ends = f"{c.producer or 'port'} -> {c.consumer or 'port'}"
@@ -272,7 +281,9 @@ class Design:
         channels = {c.name: c for c in self.channels}
         ports = {p.name: p for p in self.ports}
         processes = {p.name for p in self.processes}
+        outside = [m.external for p in self.processes for m in p.memories if m.external is not None]
         for kind, names in (
+            ("ap_memory port", outside),
             ("channel", [c.name for c in self.channels]),
             ("port", [p.name for p in self.ports]),
             ("process", [p.name for p in self.processes]),
@@ -294,6 +305,14 @@ class Design:
                 words = m.init or ()
                 if m.depth < 1 or len(words) > m.depth or any(w >> m.width or w < 0 for w in words):
                     raise IRError(f"{process.name}.{m.name}: initial words must fit the memory")
+                if m.ports not in {"1r1w", "1rw", "2rw"}:
+                    raise IRError(f"{process.name}.{m.name}: ports must be 1r1w, 1rw or 2rw")
+                port = None if m.external is None else ports.get(m.external)
+                if m.external is not None and (
+                    port is None
+                    or (port.kind, port.width, port.depth) != ("ap_memory", m.width, m.depth)
+                ):
+                    raise IRError(f"{process.name}.{m.name}: no port {m.external} of this size")
             for region in process.regions:
                 where = f"{process.name}.{region.name}"
                 _check_region(where, process, region, channels, ports)

@@ -62,6 +62,7 @@ def make_report(
             }
             for p in design.processes
             for m in p.memories
+            if m.external is None
         ],
         "fifos": [
             {
@@ -209,6 +210,8 @@ def _ports(design: Design) -> list[dict[str, Any]]:
             entry["signals"] = {s: w for s, w, _, _ in axis_signals(channels[p.name])}
         else:
             entry["signed"] = p.signed
+        if p.depth:
+            entry["depth"] = p.depth
         if p.offset is not None:
             entry["offset"] = p.offset
         found.append(entry)

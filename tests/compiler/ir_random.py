@@ -91,7 +91,13 @@ def loops(seed: int) -> D.Case:
     depth = draw.choice((4, 7, 16))
     aw = max(1, (depth - 1).bit_length())
     memories = [
-        Memory(f"m{k}", w, depth, draw.choice(("bram", "bram", "lutram", "register")))
+        Memory(
+            f"m{k}",
+            w,
+            depth,
+            draw.choice(("bram", "bram", "bram", "lutram", "register")),
+            ports=draw.choice(("1r1w", "1rw", "2rw")),
+        )
         for k, w in enumerate((8, 13))
     ]
     clear = D.R("clear")

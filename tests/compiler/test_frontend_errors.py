@@ -176,9 +176,10 @@ CASES = {
         "must not speak twice of dimension 1",
         4,
     ),
-    "true dual port": (
-        TOP + "\nint x[8];\n#pragma HLS BIND_STORAGE variable=x type=ram_t2p\nout.write(x[n]);}",
-        "not supported yet: write ram_2p",
+    "true dual port in LUTs": (
+        TOP + "\nint x[8];\n#pragma HLS BIND_STORAGE variable=x type=ram_t2p impl=lutram\n"
+        "out.write(x[n]);}",
+        "type=ram_t2p must have impl=bram, not lutram",
         3,
     ),
     "dependence unsaid": (
@@ -205,7 +206,7 @@ CASES = {
     ),
     "ap_memory": (
         TOP + "\n#pragma HLS INTERFACE ap_memory port=n\n out.write(in.read()); }",
-        "ap_memory is not supported yet",
+        "of 'n' must be s_axilite or ap_none: it is an input scalar",
         2,
     ),
     "axis scalar": (
@@ -236,8 +237,8 @@ CASES = {
         1,
     ),
     "array argument": (
-        'extern "C" void top(const int a[4], S& out) { out.write(a[1]); }',
-        "argument 'a' of 'top' must be a stream by reference, a scalar by value or a pointer",
+        'extern "C" void top(const int a[], S& out) { out.write(a[1]); }',
+        "argument 'a' of 'top' must be a stream by reference, a scalar by value, a pointer",
         1,
     ),
     "output read": (

@@ -105,7 +105,7 @@ def test_walk_knows_what_braces_are():
         ("block", ""),
     ]
     head = next(s for s in walk.functions if s.name == "g").head
-    assert top_parameters([t.text for t in head]) == ["z"]
+    assert top_parameters([t.text for t in head]) == [("z", "int ( & z ) [ 3 ]")]
 
 
 def test_golden_pragmas_of_two_instantiations():

@@ -83,6 +83,9 @@ SUPPORTED = {
         + LOOP % "a[i] = in.read(); out.write(a[n]);",
         "ap_uint<5> n",
     ),
+    "array arguments: `ap_memory`": top(
+        "out.write(in.read() + a[1]); b[3] = 2;", "const int a[4], int b[4]"
+    ),
     "`DEPENDENCE`": top(
         "int a[99];\n"
         + (LOOP % "a[in.read() & 63] += i;").replace(
@@ -135,10 +138,6 @@ REFUSED = {
         top("#pragma HLS INTERFACE m_axi port=n\nout.write(in.read());", "int n"),
         "m_axi is not supported yet",
     ),
-    "`ap_memory`, array arguments": (
-        top("out.write(in.read() + a[1]);", "const int a[4]"),
-        "m_axi and ap_memory are not supported yet",
-    ),
     "`ap_fixed`, `ap_ufixed`": (
         top("ap_fixed<8, 3> x = in.read(); out.write(int(x));", before="#include <ap_fixed.h>\n"),
         "use ap_int with a stated binary point",
@@ -181,13 +180,21 @@ REFUSED = {
         ),
         "is not supported yet",
     ),
-    "`ram_t2p`": (
+    "`ram_1wnr`, `rom_np`": (
         top(
-            "int a[9];\n#pragma HLS BIND_STORAGE variable=a type=ram_t2p\na[n] = in.read(); "
+            "int a[9];\n#pragma HLS BIND_STORAGE variable=a type=ram_1wnr\na[n] = in.read(); "
             "out.write(a[1]);",
             "int n",
         ),
-        "not supported yet: write ram_2p",
+        "many read ports are not supported",
+    ),
+    "elements of arguments above 128 bits": (
+        top("a[in.read() & 3] = 1;", "ap_uint<129> a[4]"),
+        "must have at most 128 bits",
+    ),
+    "partitioned array arguments": (
+        top("#pragma HLS ARRAY_PARTITION variable=a\na[in.read() & 3] = 1;", "int a[4]"),
+        "its ap_memory port stays one memory",
     ),
     "`DATAFLOW` below the top": (
         top(

@@ -31,7 +31,7 @@ from hlsc.schedule.delays import has_ports, memory_style
 from hlsc.schedule.problem import END, EXIT, LEAVES, source
 from hlsc.schedule.sdc import Schedule
 
-__all__ = ["LoadUse", "RegionHardware", "Shared", "StoreUse", "Transfer"]
+__all__ = ["LoadUse", "RegionHardware", "Shared", "StoreUse", "Transfer", "rdata_name"]
 
 _COMPARE = frozenset("eq ne ult ule ugt uge slt sle sgt sge".split())
 _BINARY = {
@@ -51,10 +51,10 @@ class Transfer:
 
 @dataclass(frozen=True)
 class LoadUse:
-    node: int
     wants: Sig
     takes: Sig
     address: Sig
+    port: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,12 @@ class StoreUse:
     takes: Sig
     address: Sig
     data: Sig
+    port: int = 1
+
+
+def rdata_name(memory: str, port: int) -> str:
+    """The value that a port of a memory gives."""
+    return f"{memory}_rdata{port or ''}"
 
 
 @dataclass
@@ -103,11 +109,8 @@ class RegionHardware:
         self.next_of = {n.args[1]: n for n in reversed(self.phis)}
         self._values: dict[tuple[int, int], Sig] = {}
         self._registers: dict[tuple[int, int], Sig] = {}
-        loads: dict[str, int] = {}
-        for n in self.region.nodes:
-            if n.op == "load":
-                loads[n.ref or ""] = loads.get(n.ref or "", 0) + 1
-        self.shared_reads = {m for m, k in loads.items() if k > 1}
+        ports = [(n.ref, self._port(n)) for n in self.region.nodes if n.op in {"load", "store"}]
+        self.shared_ports = {x for x in ports if ports.count(x) > 1}
         cycles = range(self.last + 1)
         self.v = [hw.later(f"{self.tag}_v{c}", 1) for c in cycles]
         self.adv = [hw.later(f"{self.tag}_adv{c}", 1) for c in cycles]
@@ -322,6 +325,9 @@ class RegionHardware:
         self._registers[key] = sig
         return sig
 
+    def _port(self, n: Node) -> int:
+        return self.schedule.problem.port_of.get(n.id, 0)
+
     def _style(self, n: Node) -> str:
         return memory_style(self.memories[n.ref or ""])
 
@@ -413,12 +419,13 @@ class RegionHardware:
             pred = self.value(n.pred, c) if n.pred is not None else None
             wants, takes = hw.all(self.act[c], pred), hw.all(self.adv[c], pred)
             if n.op == "load":
-                use = LoadUse(n.id, wants, takes, self.value(n.args[0], c))
+                use = LoadUse(wants, takes, self.value(n.args[0], c), self._port(n))
                 shared.loads.setdefault(ref, []).append(use)
                 self._define_load(n, takes)
             elif n.op == "store":
                 address, data = (self.value(a, c) for a in n.args)
-                shared.stores.setdefault(ref, []).append(StoreUse(wants, takes, address, data))
+                use_store = StoreUse(wants, takes, address, data, self._port(n))
+                shared.stores.setdefault(ref, []).append(use_store)
             elif n.op == "read":
                 shared.reads.setdefault(ref, []).append(Transfer(wants, takes))
             else:
@@ -427,14 +434,17 @@ class RegionHardware:
                 group.setdefault(ref, []).append(transfer)
 
     def _define_load(self, n: Node, takes: Sig) -> None:
-        """The loaded value: the memory's output, kept where another load may use the port."""
+        """The loaded value: the memory's output, kept where another access may use the port, or where
+        the memory lies outside and may not hold it."""
         hw = self.hw
         value = self.shared.load_values[(self.region.name, n.id)]
         style = self._style(n)
-        if not has_ports(self.memories[n.ref or ""]):
+        memory = self.memories[n.ref or ""]
+        if not has_ports(memory):
             return  # the process selects the word
-        data = hw.later(f"{n.ref}_rdata", n.width)
-        if style == "bram" and n.ref in self.shared_reads:
+        port = self._port(n)
+        data = hw.later(rdata_name(n.ref or "", port), n.width)
+        if style == "bram" and ((n.ref, port) in self.shared_ports or memory.external is not None):
             name = n.name or f"{self.prefix}_load{n.id}"
             fresh = hw.register(f"{name}_fresh", takes)
             kept = hw.register(f"{name}_kept", data, fresh, None, n.loc)

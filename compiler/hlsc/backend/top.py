@@ -7,6 +7,7 @@ Port names are those that Vitis HLS gives: ap_clk, ap_rst_n (active low), `<stre
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from hlsc.backend import axilite
@@ -152,12 +153,41 @@ class _Top:
                     raise HlscError(f"output {port} must be written by one process only")
                 self.outs[port] = (hw.later(f"out_{n}", width), hw.later(f"out_{n}_vld", 1))
                 results[f"s_{n}"], results[f"s_{n}_vld"] = self.outs[port]
+            for memory in p.memories:
+                if memory.external is not None:
+                    self._memory_pins(memory.external, m.hw, feeds, results)
             hw.instance(p.name, m.hw, feeds, results, p.loc)
             ended = hw.later(f"p_{identifier(p.name)}_ended", 1)
             now = hw.any(results["done"], ended)
             after = hw.all(now, hw.inv(self.done))
             hw.register(f"{p.name}_ended", after, reset=(self.rst, 0), into=ended)
             self.ended.append(ended)
+
+        self._unused_memories()
+
+    def _unused_memories(self) -> None:
+        """What was read of them has no effect, but their pins stay."""
+        hw = self.hw
+        used = {m.external for p in self.design.processes for m in p.memories}
+        for p in self.design.ports:
+            if p.kind == "ap_memory" and p.name not in used:
+                width = max(1, (p.depth - 1).bit_length())
+                hw.output(f"{identifier(p.name)}_address0", hw.const(0, width))
+                hw.output(f"{identifier(p.name)}_ce0", hw.const(0, 1))
+
+    def _memory_pins(
+        self, port: str, module: Hw, feeds: dict[str, Sig], results: dict[str, Sig]
+    ) -> None:
+        """The pins of a memory outside go straight through, named as Vitis HLS names them."""
+        hw, name = self.hw, identifier(port)
+        own = re.compile(rf"m_({name}_(?:address|ce|we|d|q)[01])")
+        for pin, width in module.inputs:
+            if m := own.fullmatch(pin):
+                feeds[pin] = hw.input(m.group(1), width)
+        for pin, width in module.outputs:
+            if m := own.fullmatch(pin):
+                results[pin] = hw.later(f"pin_{pin}", width)
+                hw.output(m.group(1), results[pin])
 
     def _run(self) -> None:
         """busy from start to the cycle in which all has ended and the output slices are empty."""
@@ -172,7 +202,7 @@ class _Top:
     def _control(self) -> None:
         hw, design = self.hw, self.design
         in_file = [p for p in design.ports if p.kind == "s_axilite"]
-        scalars = [p for p in design.ports if p.kind not in {"axis", "s_axilite"}]
+        scalars = [p for p in design.ports if p.kind not in {"axis", "s_axilite", "ap_memory"}]
         if in_file or design.control_bundle:
             self._register_file(in_file)
         if design.control == "ap_ctrl_none":
@@ -186,7 +216,7 @@ class _Top:
             name = identifier(p.name)
             if p.kind not in {"ap_none", "ap_vld"}:
                 raise HlscError(
-                    f"port {p.name} must be axis, s_axilite, ap_none or ap_vld, not {p.kind}"
+                    f"port {p.name} must be axis, s_axilite, ap_none, ap_vld or ap_memory, not {p.kind}"
                 )
             if p.direction == "in":
                 value = hw.input(name, p.width)

@@ -20,9 +20,15 @@ __all__ = ["Target", "array_facts", "find_target", "rename_allocas", "type_dimen
 
 _DEF = re.compile(r"^\s*(%[\w.$-]+) = (.*)$")
 _INLINED = re.compile(r"(?:\.i\d*)+$")
+ARGUMENT = "%p."  # how the parameters of a process that are arguments of the top begin
 _STORAGE = {
-    "ram_1p": "a single port cannot be asked for: a memory has a read and a write port",
-    "ram_t2p": "two ports that both read and write are not supported yet: write ram_2p",
+    "ram_1p": "1rw",
+    "ram_t2p": "2rw",
+    "rom_2p": "2rw",
+}  # other than one read and one write port
+_MANY = {
+    "ram_1wnr": "many read ports are not supported: write ram_t2p, or partition the array",
+    "rom_np": "many read ports are not supported: write rom_2p, or partition the array",
 }
 
 
@@ -56,6 +62,8 @@ def find_target(index: FunctionIndex, globals_: dict[str, str], value: str) -> T
     for _ in range(64):
         if value.startswith("@"):
             return Target(value, globals_.get(value, ""), start)
+        if value.startswith(ARGUMENT):
+            return Target(value, "", start)
         text = index.definitions.get(value, "")
         if text.startswith("alloca "):
             kind = re.match(r"alloca (.*?)(?:, align|, !dbg|$)", text)
@@ -87,6 +95,13 @@ def check_target(found: Resolved, target: Target | None) -> Target:
             "declare the array in the function, or in one that is called by the process",
         )
     dims = type_dimensions(target.type)
+    if target.name.startswith(ARGUMENT):
+        if found.pragma.name == "DEPENDENCE":
+            return target
+        raise found.error(
+            f"must not name '{variable}', an argument of the top: its ap_memory port stays one memory",
+            "copy it into a local array and name that",
+        )
     if not dims:
         raise found.error(f"must name an array, not '{variable}'")
     if not target.at_start or (not found.pointer and dimensions(found.type) not in ((), dims)):
@@ -111,12 +126,17 @@ def _apply(found: Resolved, facts: ArrayFacts, dims: tuple[int, ...]) -> ArrayFa
     name, o, v = found.pragma.name, found.pragma.options, found.values
     if name == "BIND_STORAGE":
         kind = o.get("type", "")
-        if kind in _STORAGE:
-            raise found.error(f"type={kind}: {_STORAGE[kind]}")
+        if kind in _MANY:
+            raise found.error(f"type={kind}: {_MANY[kind]}")
         style = o.get("impl", "auto")
+        if kind in {"ram_t2p", "rom_2p"}:
+            if style == "lutram":
+                raise found.error(f"type={kind} must have impl=bram, not lutram")
+            style = "bram"
+        ports = _STORAGE.get(kind, "1r1w")
         if facts.style not in ("auto", style):
             raise found.error(f"must not bind one array to {facts.style} and to {style}")
-        return replace(facts, style=style)
+        return replace(facts, style=style, ports=ports)
     dim = v.get("dim", 1)
     if not 0 <= dim <= len(dims):
         raise found.error(

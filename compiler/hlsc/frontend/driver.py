@@ -15,7 +15,7 @@ from hlsc.frontend.build import build
 from hlsc.frontend.directives import read_directives
 from hlsc.frontend.facts import FunctionFacts, Resolved, SourceLoop, collect, resolve
 from hlsc.frontend.finish import finish
-from hlsc.frontend.interfaces import Argument
+from hlsc.frontend.interfaces import MAX_WORD, Argument
 from hlsc.frontend.intrinsics import define_bodies, read_intrinsic
 from hlsc.frontend.llvmtext import Function, ModuleText
 from hlsc.frontend.pragmas import Rewriter, protect, top_parameters
@@ -77,8 +77,7 @@ class _Compilation:
             before = self.rewriter.top_head
             text = self.rewriter.rewrite(text, given)
             if self.rewriter.top_head is not before:
-                call = f"hlsc_entry::top<&{self.top}>::run();"
-                text += f'\n# 1 "<hlsc>"\nextern "C" void {region.ENTRY}() {{ {call} }}\n'
+                text += f'\n# 1 "<hlsc>"\n{self._entry()}'
             texts.append((text, source.name))
         for d in given:
             if id(d) not in self.rewriter.placed:
@@ -95,6 +94,18 @@ class _Compilation:
         raw = units[0] if len(units) == 1 else passes.link(units)
         self.dump("llvm-raw", raw)
         return self._middle(ModuleText(raw))
+
+    def _entry(self) -> str:
+        """The function that calls the top with arguments of its types; arrays by their extents."""
+        lines = []
+        for n, (name, text) in enumerate(top_parameters(self.rewriter.top_head)):
+            if name:
+                lines.append(f"struct hlsc_argument_{n} {{ {text}; }};")
+                kind = f"using type = decltype(hlsc_argument_{n}::{name});"
+                lines.append(f"template <> struct hlsc_entry::declared<{n}> {{ {kind} }};")
+        call = f"hlsc_entry::top<&{self.top}>::run();"
+        lines.append(f'extern "C" void {region.ENTRY}() {{ {call} }}')
+        return "\n".join(lines) + "\n"
 
     def _compile(self, text: str, name: str) -> str:
         """LLVM IR of one source; what clang says of a pragma's line becomes a message about it."""
@@ -176,26 +187,36 @@ class _Compilation:
 
     def _arguments(self, module: ModuleText, loc: Loc | None) -> list[Argument]:
         """Arguments by position, from the intrinsics that the entry function's templates name."""
-        names = dict(enumerate(top_parameters(self.rewriter.top_head)))
+        names = dict(enumerate(n for n, _ in top_parameters(self.rewriter.top_head)))
         names[-1] = "ap_return"
         found: dict[int, Argument] = {}
         for part in module.parts:
             m = re.match(r"declare .*?@([\w.$]+)\(", part) if isinstance(part, str) else None
             i = read_intrinsic(m.group(1)) if m else None
-            if i is None or i.name not in {"port", "scalar", "result", "refused"}:
+            if i is None or i.name not in {"port", "scalar", "result", "memory", "refused"}:
                 continue
             n = i.args[0]
             name = names.get(n, f"arg{n}")
             if i.name == "refused":
                 raise SourceError(
                     f"argument '{name}' of '{self.top}' must be a stream by reference, a scalar by "
-                    "value or a pointer to a scalar that is written",
+                    "value, a pointer to a scalar that is written, or an array of integers of known "
+                    "size",
                     loc,
-                    "m_axi and ap_memory are not supported yet: take an hls::stream<…>&",
+                    "m_axi is not supported yet: take an hls::stream<…>&",
                 )
-            kind = {"port": "stream", "scalar": "in", "result": "out"}[i.name]
+            kind = {"port": "stream", "scalar": "in", "result": "out", "memory": "array"}[i.name]
             signed = bool(i.args[3]) if kind != "stream" else False
-            found[n] = Argument(n, name, kind, i.args[1], signed)
+            depth = i.args[5] if kind == "array" else 0
+            if depth and i.args[1] > MAX_WORD:
+                raise SourceError(
+                    f"elements of the array argument '{name}' must have at most {MAX_WORD} bits, "
+                    f"not {i.args[1]}",
+                    loc,
+                    "split the elements, or take an hls::stream<…>&",
+                )
+            read_only = depth > 0 and bool(i.args[4])
+            found[n] = Argument(n, name, kind, i.args[1], signed, depth, read_only)
         return [found[n] for n in sorted(found)]
 
     def _process_functions(self, module: ModuleText, top: Function, own: FunctionFacts) -> list[str]:

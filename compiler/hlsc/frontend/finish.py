@@ -25,6 +25,7 @@ _PARAM = re.compile(r"(ptr|i\d+)((?: [\w()]+)*) (%[\w.$-]+)(?=[,)])")
 _ELEMENT = re.compile(
     r"^\s*(%[\w.$-]+) = getelementptr (?:inbounds |nuw |nusw )*(.*?), ptr (%[\w.$-]+), (.*)"
 )
+_POINTER = re.compile(r"^\s*(%[\w.$-]+) = (?:getelementptr|select|freeze|phi) ")
 _STREAM_CALL = re.compile(r"@hlsc\.(read|write|empty)(?:\.i(\d+))?\(ptr (?:[\w()]+ )*(%[\w.$-]+)")
 
 
@@ -72,6 +73,7 @@ def finish(
     for name in names:
         _find_ends(module, module.function(f"hlsc.p.{name}"), name, streams, ends)
     channels, directions = _channels(area, arguments, module, ends, depths, loc)
+    directions |= _array_directions(module, names, arguments, loc)
     ports, control = build_ports(top, arguments, interfaces, directions, loc)
     calls = []
     for i, name in enumerate(names):
@@ -178,6 +180,37 @@ def _channels(
     return tuple(channels), directions
 
 
+def _array_directions(
+    module: ModuleText, names: Sequence[str], arguments: Sequence[Argument], loc: Loc | None
+) -> dict[str, str]:
+    """in, out or inout of each array argument that a process uses; one process only."""
+    result: dict[str, str] = {}
+    users: dict[str, str] = {}
+    for process in names:
+        f = module.function(f"hlsc.p.{process}")
+        for a in (a for a in arguments if a.kind == "array"):
+            pointers, loads, stores = {f"%p.{a.name}"}, False, False
+            for _, _, line in f.lines():
+                if not pointers & set(re.findall(r"%[\w.$-]+", line)):
+                    continue
+                if m := _POINTER.match(line):
+                    pointers.add(m.group(1))
+                stores |= " store " in line or "@llvm.mem" in line
+                loads |= " load " in line or "@llvm.mem" in line
+            if not (loads or stores):
+                continue
+            if a.name in users:
+                raise SourceError(
+                    f"array argument '{a.name}' must be used by one process, not by '{users[a.name]}' "
+                    f"and '{process}'",
+                    loc,
+                    "let one process read it and pass the values by hls::stream",
+                )
+            users[a.name] = process
+            result[a.name] = "inout" if loads and stores else "in" if loads else "out"
+    return result
+
+
 def _single(name: str, e: _Ends, loc: Loc | None) -> None:
     for table, what in ((e.writers, "written"), (e.readers, "read")):
         if len(table) > 1:
@@ -217,7 +250,7 @@ def _bind(
             bindings.append(Binding("channel", streams.single[name]))
         else:
             a = kinds[name]
-            bindings.append(Binding("scalar" if a.kind == "in" else "out", a.name))
+            bindings.append(Binding("scalar" if a.kind == "in" else a.kind, a.name))
     debug = f" !dbg !{f.subprogram}" if f.subprogram is not None else ""
     f.header = f"{head}({', '.join(kept)}){debug} {{"
     return tuple(bindings)

@@ -19,12 +19,13 @@ from hlsc.errors import SourceError
 from hlsc.frontend.facts import Resolved
 from hlsc.ir import Loc, Port
 
-__all__ = ["Argument", "Control", "build_ports", "register_bytes"]
+__all__ = ["MAX_WORD", "Argument", "Control", "build_ports", "register_bytes"]
+
+MAX_WORD = 128  # bits of an array argument's elements
 
 _REFUSED = {
     "m_axi": "m_axi is not supported yet: take an hls::stream (axis) and let a DMA move the data",
-    "ap_memory": "ap_memory is not supported yet: take an hls::stream, or s_axilite scalars",
-    "bram": "bram is not supported yet: take an hls::stream, or s_axilite scalars",
+    "bram": "bram is not supported: write ap_memory",
     "ap_fifo": "ap_fifo is not supported: write axis",
     "ap_hs": "ap_hs is not supported: make the argument an hls::stream (axis)",
     "ap_ovld": "ap_ovld is not supported: split the argument into an input and an output",
@@ -36,19 +37,22 @@ _LEGAL = {
     "stream": ("axis",),
     "in": ("s_axilite", "ap_none"),
     "out": ("s_axilite", "ap_vld", "ap_none"),
+    "array": ("ap_memory",),
 }
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument of the top: `kind` stream, in (scalar by value), out (pointer), by position; -1 is
-    the return value."""
+    """An argument of the top: `kind` stream, in (scalar by value), out (pointer), array, by position;
+    -1 is the return value.  `depth`: elements of an array, which `read_only` says are const."""
 
     position: int
     name: str
     kind: str
     width: int
     signed: bool = False
+    depth: int = 0
+    read_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def build_ports(
     directions: Mapping[str, str],
     loc: Loc | None,
 ) -> tuple[tuple[Port, ...], Control]:
-    """Ports in the order of the arguments.  `directions`: in or out for each stream."""
+    """Ports in the order of the arguments.  `directions`: of each stream and array."""
     modes: dict[str, dict[str, Resolved]] = {}
     names = {a.name for a in arguments if a.position >= 0}
     for p in pragmas:
@@ -130,20 +134,25 @@ def _assign(
             raise wrong.error(f"{wrong.pragma.options['mode']} must stand with port=return")
         kind = pragma.pragma.options["mode"] if pragma else _default(a, control)
         if kind not in _LEGAL[a.kind]:
-            what = {"stream": "a stream", "in": "an input scalar", "out": "an output scalar"}[a.kind]
+            what = {
+                "stream": "a stream",
+                "in": "an input scalar",
+                "out": "an output scalar",
+                "array": "an array",
+            }[a.kind]
             assert pragma is not None
             raise pragma.error(f"of '{a.name}' must be {' or '.join(_LEGAL[a.kind])}: it is {what}")
-        direction = {"in": "in", "out": "out", "stream": directions.get(a.name, "")}[a.kind]
+        direction = a.kind if a.kind in ("in", "out") else directions.get(a.name, "")
         if not direction:
             raise SourceError(
-                f"stream argument '{a.name}' of '{top}' must be read or written", loc, "delete it"
+                f"{a.kind} argument '{a.name}' of '{top}' must be read or written", loc, "delete it"
             )
         where = pragma.loc if pragma else loc
         options = pragma.pragma.options if pragma else {}
         if kind != "s_axilite":
             if pragma and ("bundle" in options or "offset" in options):
                 raise pragma.error(f"must give bundle and offset with s_axilite only, not with {kind}")
-            ports.append(Port(a.name, kind, direction, a.width, None, "", a.signed, where))
+            ports.append(Port(a.name, kind, direction, a.width, None, "", a.signed, where, a.depth))
             continue
         bundle = options.get("bundle", control.bundle or "control")
         size = register_bytes(a.width, direction, is_return)
@@ -164,9 +173,10 @@ def _assign(
 
 
 def _default(a: Argument, control: Control) -> str:
-    """As Vitis: streams axis, inputs ap_none, outputs ap_vld, the return value with its block."""
-    if a.kind == "stream":
-        return "axis"
+    """As Vitis: streams axis, arrays ap_memory, inputs ap_none, outputs ap_vld, the return value with
+    its block."""
+    if a.kind in ("stream", "array"):
+        return "axis" if a.kind == "stream" else "ap_memory"
     if a.kind == "in":
         return "ap_none"
     return "s_axilite" if a.position < 0 and control.bundle else "ap_vld"

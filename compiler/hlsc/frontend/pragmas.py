@@ -292,8 +292,8 @@ def _within(scope: Scope, outer: Scope) -> bool:
     return False
 
 
-def top_parameters(head: Sequence[str]) -> list[str]:
-    """Parameter names from the tokens of a function's declarator."""
+def top_parameters(head: Sequence[str]) -> list[tuple[str, str]]:
+    """Names and declarations (without default) from the tokens of a function's declarator."""
     start = max(i for i, x in enumerate(head) if x == "(" and i)
     depth = 0
     for i in range(len(head) - 1, -1, -1):  # the last top-level pair of parentheses
@@ -304,7 +304,7 @@ def top_parameters(head: Sequence[str]) -> list[str]:
             if depth == 0:
                 start = i
                 break
-    names: list[str] = []
+    found: list[tuple[str, str]] = []
     depth = 0
     current: list[str] = []
     for x in [*head[start + 1 :], ","]:
@@ -317,12 +317,23 @@ def top_parameters(head: Sequence[str]) -> list[str]:
                 depth = 0
         if x == "," and depth == 0:
             cut = current.index("=") if "=" in current else len(current)
-            words = [w for w in current[:cut] if re.match(r"[A-Za-z_]\w*$", w)]
             if current and current != ["void"]:
-                names.append(words[-1] if words else "")
+                found.append((_declared_name(current[:cut]), " ".join(current[:cut])))
             current = []
             if depth < 0:
                 break
         else:
             current.append(x)
-    return names
+    return found
+
+
+def _declared_name(tokens: Sequence[str]) -> str:
+    """The name that a parameter's tokens declare: the last one before its extents."""
+    depth, name = 0, ""
+    for x in tokens:
+        if x == "[" and depth == 0:
+            break
+        depth += (x == "<") - (x == ">") - 2 * (x == ">>")
+        if re.match(r"[A-Za-z_]\w*$", x):
+            name = x
+    return name

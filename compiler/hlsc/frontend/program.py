@@ -11,7 +11,8 @@ Conventions of the text:
   `call iN @hlsc.read.iN(ptr S)`, `call void @hlsc.write.iN(ptr S, iN V)` and
   `call i1 @hlsc.empty(ptr S)` are the only operations on it.  N is the packed width of the element:
   members lowest first, no padding.
-- A scalar is an `iN` parameter; a scalar output a `ptr` parameter that is only stored to.
+- A scalar is an `iN` parameter; a scalar output a `ptr` parameter that is only stored to; an array
+  argument a `ptr` parameter to its elements in C++ layout (DEPENDENCE names it `p.<argument>`).
 - A loop has one latch, whose branch carries `!llvm.loop` metadata with `!{!"hlsc.loop", i32 L}`, where
   L is the key in `Program.loops`; a loop written without pragmas and label has empty facts there.
 - Arrays that remain are allocas in the process function; constant tables are constant globals.
@@ -60,13 +61,14 @@ class ArrayFacts:
     """ARRAY_PARTITION, ARRAY_RESHAPE and BIND_STORAGE of one array.
 
     `partition` and `reshape` map a dimension from 1 (0: all) to (kind, factor), kind being complete,
-    cyclic or block.  `style`: auto, register, lutram, bram.
+    cyclic or block.  `style`: auto, register, lutram, bram; `ports` as those of `hlsc.ir.Memory`.
     """
 
     partition: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     reshape: Mapping[int, tuple[str, int]] = field(default_factory=dict)
     style: str = "auto"
     loc: Loc | None = None
+    ports: str = "1r1w"
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Binding:
     """What one parameter of a process function is bound to at its call.
 
     `kind`: channel (target is its name), channels (targets, an array of streams), scalar (target is
-    the input port), const (value), out (target is the output port).
+    the input port), const (value), out (target is the output port), array (target is the memory port).
     """
 
     kind: str

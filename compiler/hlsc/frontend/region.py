@@ -149,7 +149,7 @@ def _read(work: ModuleText, entry: Function, process_names: set[str], dataflow: 
             declared[key] = (called, meta.loc_of(line, True))
             order.append(key)
             continue
-        if intrinsic and intrinsic.name in {"port", "result", "refused"}:
+        if intrinsic and intrinsic.name in {"port", "result", "memory", "refused"}:
             region.ports[name] = f"{intrinsic.name} {intrinsic.args[0]}"
             region.port_names.append(called)
             continue
@@ -177,6 +177,7 @@ def _check_region(entry: Function, region: Region, process_names: set[str], meta
     derived: dict[str, str] = {}  # pointer -> local variable
     users: dict[str, int] = {}
     outputs = {v for v, text in region.ports.items() if text.startswith("result")}
+    arrays = {v for v, text in region.ports.items() if text.startswith("memory")}
     for line in entry.blocks[0].lines:
         name = m.group(1) if (m := _RESULT.match(line)) else ""
         called = m.group(1).strip('"') if (m := _CALL.search(line)) else ""
@@ -184,6 +185,15 @@ def _check_region(entry: Function, region: Region, process_names: set[str], meta
         if " = alloca " in line and name not in region.arrays:
             derived[name] = name
             continue
+        if "getelementptr" in line and values and values[0] in arrays:
+            arrays.add(name)
+            continue
+        if any(x in line for x in (" load ", " store ", "@llvm.mem")) and arrays & set(values):
+            raise SourceError(
+                "a DATAFLOW function must leave its array arguments to its processes",
+                meta.loc_of(line, True),
+                "move the access into a void function and call that",
+            )
         if "getelementptr" in line and values and values[0] in derived:
             derived[name] = derived[values[0]]
             continue

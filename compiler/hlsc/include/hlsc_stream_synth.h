@@ -36,6 +36,9 @@ template <int I, int W, int M, bool SIGNED>
 void scalar(void* bits);
 template <int I, int W, int M, bool SIGNED>
 void* result();
+// An array: width and size in memory of its elements, whether they are const, their number.
+template <int I, int W, int M, bool SIGNED, bool CONST, int N>
+void* memory();
 template <int I>
 void* refused();
 
@@ -167,9 +170,37 @@ HLSC_INLINE T* output() {
         T*)hlsc_ir::result<I, hlsc_pack::width_of<T>(), 8 * sizeof(T), hlsc_pack::signed_of<T>()>();
   }
 }
+// The type of argument I as it is declared, extents included; the compiler specialises it.
+template <int I>
+struct declared {
+  using type = void;
+};
+template <int I, class A>
+HLSC_INLINE void* array() {
+  using E = __remove_all_extents(A);
+  using T = __remove_cv(E);
+  constexpr hlsc_pack::kind k = hlsc_pack::kind_of<T>();
+  if constexpr (__array_extent(A, 0) == 0 || k == hlsc_pack::BAD || k == hlsc_pack::STRUCT) {
+    return hlsc_ir::refused<I>();
+  } else {
+    return hlsc_ir::memory<I, hlsc_pack::width_of<T>(), 8 * sizeof(T), hlsc_pack::signed_of<T>(),
+                           __is_const(E), sizeof(A) / sizeof(E)>();
+  }
+}
 template <int I, class T>
 struct value<I, T*> {
-  HLSC_INLINE T* get() { return output<I, T>(); }
+  HLSC_INLINE T* get() {
+    using A = typename declared<I>::type;
+    if constexpr (__is_array(A)) {
+      return (T*)array<I, A>();
+    } else {
+      return output<I, T>();
+    }
+  }
+};
+template <int I, class T, decltype(sizeof(0)) N>
+struct value<I, T (&)[N]> {
+  HLSC_INLINE T (&get()) [N] { return *(T(*)[N])array<I, T[N]>(); }
 };
 template <int I, class T>
 struct value<I, T&> {

@@ -410,7 +410,10 @@ class _Converter:
             def load(memory: str, address: int, width: int = plan.leaf.bits) -> int:
                 return b.add("load", width, (address,), ref=memory, name=i.name)
 
-            parts.append(memories.word(b, plan, dims, load))
+            word = memories.word(b, plan, dims, load)
+            if (port := memories.external.get(i.access.array)) is not None:
+                word = b.resize(word, max(i.type.bits, port.width), port.signed)
+            parts.append(word)
         return b.resize(b.concat(parts[::-1]), i.type.bits)
 
     def _store(self, i: Instr, x: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hlsc.errors import SourceError
-from hlsc.frontend.program import Binding, ProcessCall, Program
-from hlsc.ir import Arg, Design, Process, Region
+from hlsc.frontend.program import Binding, LoopFacts, ProcessCall, Program
+from hlsc.ir import Arg, Design, Port, Process, Region
 from hlsc.middle.addresses import resolve_addresses
 from hlsc.middle.arithmetic import balance_sums, multiply_by_constants
 from hlsc.middle.cfg import Cfg
@@ -18,8 +18,8 @@ from hlsc.middle.hoist import hoist_invariants
 from hlsc.middle.ifconvert import Environment
 from hlsc.middle.induction import Induction
 from hlsc.middle.llvmtext import parse_module
-from hlsc.middle.llvmtypes import Function, Instr, IntType, Module
-from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size
+from hlsc.middle.llvmtypes import ArrayType, Function, Instr, IntType, Module
+from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size, with_ports
 from hlsc.middle.prepare import prepare
 from hlsc.middle.promote import promote_registers
 from hlsc.middle.regions import build_regions
@@ -107,12 +107,19 @@ class _Bindings:
         self.by_name: dict[str, Binding] = {}
         self.args: list[Arg] = []
         self.parameters: dict[str, Callable[[Builder], int]] = {}
+        self.arrays: dict[str, ArrayInfo] = {}
+        self.external: dict[str, Port] = {}  # by array
         self.ports = {p.name: p for p in program.ports}
         self.channels = {c.name: c for c in program.channels}
         for (name, t), binding in zip(function.params, call.bindings, strict=True):
             self.by_name["%" + name] = binding
             if isinstance(t, IntType) and binding.kind in ("scalar", "const"):
                 self._scalar(name, t.bits, binding)
+            elif binding.kind == "array":
+                port = self.ports[binding.target]
+                self.external["%" + name] = port
+                kind = ArrayType(port.depth, IntType(port.width))
+                self.arrays["%" + name] = kind, None, port.loc
 
     def _scalar(self, name: str, bits: int, binding: Binding) -> None:
         if binding.kind == "const":
@@ -122,6 +129,12 @@ class _Bindings:
         width, sign = min(bits, port.width), port.signed
         self.args.append(Arg(name, width, binding.target))
         self.parameters[name] = lambda b: b.resize(b.arg(name, width), bits, sign)
+
+    def dependences(self, facts: LoopFacts) -> LoopFacts:
+        """DEPENDENCE on an array argument, by the name of the parameter that is bound to it."""
+        names = {f"p.{port.name}": array[1:] for array, port in self.external.items()}
+        mine = (replace(d, variable=names.get(d.variable, d.variable)) for d in facts.dependences)
+        return replace(facts, dependences=tuple(mine))
 
     def channel(self, i: Instr) -> tuple[str, int]:
         assert i.access is not None
@@ -163,9 +176,10 @@ def _process(program: Program, call: ProcessCall, module: Module, options: Optio
         for i in b.instrs
         if i.op == "alloca" and i.source_type is not None
     }
+    types |= bindings.arrays
     function = resolve_addresses(function)
     arrays = _arrays(function, module, dict(types))
-    memories = MemoryMap(arrays, Induction(Cfg(function)).term)
+    memories = MemoryMap(arrays, Induction(Cfg(function)).term, bindings.external)
     accesses = [
         (i.access, access_size(i), i.loc)
         for b in function.blocks
@@ -202,13 +216,14 @@ def _process(program: Program, call: ProcessCall, module: Module, options: Optio
         lambda name, bits: name,
         widths,
     )
-    regions, variables = build_regions(env, program.loops, memories.banks_of(), options.flatten)
+    loops = {k: bindings.dependences(f) for k, f in program.loops.items()}
+    regions, variables = build_regions(env, loops, memories.banks_of(), options.flatten)
     return Process(
         call.name,
         tuple(regions),
         tuple(bindings.args),
         variables,
-        tuple(memories.memories()),
+        with_ports(memories.memories(), regions),
         call.loc or function.loc,
     )
 

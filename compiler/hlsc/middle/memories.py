@@ -9,14 +9,15 @@ that is not is selected by the index.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 
 from hlsc.errors import SourceError
 from hlsc.frontend.program import ArrayFacts
-from hlsc.ir import Loc, Memory
+from hlsc.ir import Loc, Memory, Port, Region
 from hlsc.middle.graph import Builder
 from hlsc.middle.llvmtypes import (
     Access,
@@ -34,7 +35,7 @@ from hlsc.middle.llvmtypes import (
     size_of,
 )
 
-__all__ = ["ArrayInfo", "Index", "Leaf", "MemoryMap", "Plan", "access_size"]
+__all__ = ["ArrayInfo", "Index", "Leaf", "MemoryMap", "Plan", "access_size", "with_ports"]
 
 ArrayInfo = tuple[Type, Value | None, Loc | None]
 """Type, initial value (constant tables) and place of an array."""
@@ -92,6 +93,7 @@ class Plan:
     loc: Loc | None = None
     init: dict[tuple[int, ...], int] | None = None  # by indices; missing entries are 0
     banks: dict[tuple[int, ...], str] = field(default_factory=dict)
+    ports: str = "1r1w"
 
     @property
     def depth(self) -> int:
@@ -145,10 +147,14 @@ class MemoryMap:
     """
 
     def __init__(
-        self, arrays: Mapping[str, ArrayInfo], bounds: Callable[[Term], tuple[int, int]] | None = None
+        self,
+        arrays: Mapping[str, ArrayInfo],
+        bounds: Callable[[Term], tuple[int, int]] | None = None,
+        external: Mapping[str, Port] | None = None,
     ) -> None:
-        """`arrays`: by name with % or @."""
+        """`arrays`: by name with % or @; `external`: those that lie behind a port, and the port."""
         self.arrays = dict(arrays)
+        self.external = dict(external or {})
         self.bounds = bounds
         self.leaves: dict[str, list[Leaf]] = {}
         self.constant_dims: dict[tuple[str, str], list[bool]] = {}
@@ -172,10 +178,14 @@ class MemoryMap:
                 continue
             (size,) = sizes
             leaf = leaves[0]
-            if size * 8 <= leaf.bits or any(
-                a.offset % size or any(t.coef % size for t in a.terms)
-                for a, _, _ in accesses
-                if a.array == name
+            if (
+                name in self.external
+                or size * 8 <= leaf.bits
+                or any(
+                    a.offset % size or any(t.coef % size for t in a.terms)
+                    for a, _, _ in accesses
+                    if a.array == name
+                )
             ):
                 continue
             dims = list(leaf.dims)
@@ -191,7 +201,7 @@ class MemoryMap:
         done = 0
         while done < size:
             leaf, index = self._leaf(a, done, loc)
-            step = -(-leaf.bits // 8)
+            step = size_of(IntType(leaf.bits)) if a.array in self.external else -(-leaf.bits // 8)
             if step > size - done:
                 raise SourceError(
                     f"the array {a.array[1:]} must be accessed by whole elements of {leaf.bits} bits, "
@@ -283,7 +293,9 @@ class MemoryMap:
                 self._split(d, extent, fact, self.constant_dims[array, path][d], array, loc)
                 for d, (extent, _) in enumerate(leaf.dims)
             )
-            p = Plan(unique(array[1:] + path), leaf, splits, fact.style, fact.loc or loc)
+            p = Plan(
+                unique(array[1:] + path), leaf, splits, fact.style, fact.loc or loc, ports=fact.ports
+            )
             if array.startswith("@"):
                 flat: dict[int, int] = {}
                 _flat_init(t, init, (), flat, 0)
@@ -300,6 +312,8 @@ class MemoryMap:
         # A reshaped dimension becomes banks too: the same words per cycle, in memories side by side.
         none = fact.reshape.get(d + 1, fact.reshape.get(0, ("none", 1)))
         kind, factor = fact.partition.get(d + 1, fact.partition.get(0, none))
+        if array in self.external:
+            return Split(extent)
         if constant and kind != "complete":
             kind = "complete"
         if kind == "complete" or (kind != "none" and factor >= extent):
@@ -320,9 +334,14 @@ class MemoryMap:
 
     def memories(self) -> list[Memory]:
         out = []
-        for p in self.plans.values():
+        for (array, _), p in self.plans.items():
+            port = self.external.get(array)
+            style = p.style if port is None else "bram"
             for bank, name in sorted(p.banks.items()):
-                out.append(Memory(name, p.leaf.bits, p.depth, p.style, self._rom(p, bank), p.loc))
+                init = self._rom(p, bank)
+                where = None if port is None else port.name
+                m = Memory(name, p.leaf.bits, p.depth, style, init, p.loc, p.ports, where)
+                out.append(m)
         return out
 
     def banks_of(self) -> dict[str, list[str]]:
@@ -505,6 +524,19 @@ class _Banks(dict[str, list[str]]):
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(dict.fromkeys(a[1:] for a in self.memories.arrays))
+
+
+def with_ports(memories: Iterable[Memory], regions: Iterable[Region]) -> tuple[Memory, ...]:
+    """Memories outside get a second port where a region makes more than one access to them."""
+    most: dict[str, int] = {}
+    for r in regions:
+        count = Counter(n.ref or "" for n in r.nodes if n.op in ("load", "store"))
+        for name, k in count.items():
+            most[name] = max(k, most.get(name, 0))
+    return tuple(
+        m if m.external is None else replace(m, ports="2rw" if most.get(m.name, 0) > 1 else "1rw")
+        for m in memories
+    )
 
 
 def access_size(i: Instr) -> int:

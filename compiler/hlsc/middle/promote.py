@@ -18,7 +18,7 @@ __all__ = ["promote_registers"]
 
 def promote_registers(process: Process) -> Process:
     """The process without memories of depth 1 (constant tables of depth 1 become constants)."""
-    single = {m.name: m for m in process.memories if m.depth == 1}
+    single = {m.name: m for m in process.memories if m.depth == 1 and m.external is None}
     if not single:
         return process
     variables = dict(process.variables)
@@ -33,7 +33,7 @@ def promote_registers(process: Process) -> Process:
     return replace(
         process,
         regions=tuple(_region(r, single, names) for r in process.regions),
-        memories=tuple(m for m in process.memories if m.depth > 1),
+        memories=tuple(m for m in process.memories if m.name not in single),
         variables=variables,
     )
 

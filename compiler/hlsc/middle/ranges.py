@@ -456,6 +456,9 @@ class ProcessRanges:
         }
         self.memories: dict[str, Range] = {}
         for m in process.memories:
+            if m.external is not None:
+                self.memories[m.name] = Range.full(m.width)
+                continue
             words = m.init if m.init is not None else (0,)
             r = Range.exactly(words[0], m.width)
             for x in words[1:]:

@@ -214,7 +214,8 @@ def simplify_process(process: Process) -> Process:
 
 def drop_unused(process: Process) -> Process:
     """Without memories that nothing loads, and what speaks of them; without unused arguments."""
-    loaded = {n.ref for r in process.regions for n in r.nodes if n.op == "load"}
+    loaded: set[str | None] = {m.name for m in process.memories if m.external is not None}
+    loaded |= {n.ref for r in process.regions for n in r.nodes if n.op == "load"}
     regions = []
     for r in process.regions:
         deps = tuple(d for d in r.dependences if d.memory in loaded)

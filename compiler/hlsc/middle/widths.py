@@ -30,7 +30,7 @@ class _Demand:
 
     def __init__(self, process: Process) -> None:
         self.variables = dict.fromkeys(process.variables, 0)
-        self.memories = {m.name: 0 for m in process.memories}
+        self.memories = {m.name: m.width if m.external else 0 for m in process.memories}
         self.nodes: dict[str, dict[int, int]] = {r.name: {} for r in process.regions}
         regions = process.regions
         changed = True
@@ -143,7 +143,9 @@ def narrow_widths(process: Process) -> Process:
         v: _shape(ranges.variables[v], demand.variables[v], w) for v, w in process.variables.items()
     }
     memories = {
-        m.name: _shape(ranges.memories[m.name], demand.memories[m.name], m.width)
+        m.name: _Shape(m.width)
+        if m.external
+        else _shape(ranges.memories[m.name], demand.memories[m.name], m.width)
         for m in process.memories
     }
     shadows: dict[tuple[str, int], str] = {}  # (variable, bits) → the variable cut for a phi's start

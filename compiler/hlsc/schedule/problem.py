@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hlsc.ir import SIDE_EFFECTS, Loc, Node, Process, Region
 from hlsc.schedule.delays import Cost, Timing, has_ports
+from hlsc.schedule.ports import deal_ports, port_name
 from hlsc.schedule.predicates import Predicates
 from hlsc.schedule.prepare import find_accumulators
 
@@ -56,7 +57,8 @@ class Value:
 
 @dataclass(frozen=True)
 class Problem:
-    """See the module.  `ports`: operations that need one port, never two in one slot."""
+    """See the module.  `ports`: operations that need one port, never two in one slot; `port_of`: the
+    port of each access to a memory that has ports."""
 
     region: Region
     overlap: bool
@@ -70,6 +72,7 @@ class Problem:
     live: Mapping[str, int]  # variable -> pseudo-operation
     accumulators: Mapping[int, tuple[int, int]]
     slow: tuple[int, ...] = ()  # operations longer than the budget on their own
+    port_of: Mapping[int, int] = field(default_factory=dict)
 
     def node(self, i: int) -> Node | None:
         return self.region.by_id().get(i)
@@ -114,6 +117,7 @@ class _Build:
         self.accumulators: dict[int, tuple[int, int]] = {}
         self.predicates = Predicates(region)
         self.exclusive: set[tuple[int, int]] = set()
+        self.port_of: dict[int, int] = {}
         self.var_users: dict[str, set[int]] = {}
         self.ops = [n for n in region.nodes if n.op not in LEAVES and n.op not in {"zext", "sext"}]
         self.costs = {n.id: self._cost(n) for n in self.ops}
@@ -294,28 +298,32 @@ class _Build:
             nodes = [n for n in self.ops if n.op in {"load", "store"} and n.ref == name]
             if not nodes:
                 continue
-            self._hazards(nodes)
+            self._hazards(nodes, 0 if memory.external is None else 1)
             if not has_ports(memory):
                 continue
-            for kind in ("load", "store"):
-                group = [n for n in nodes if n.op == kind]
+            dealt = deal_ports(memory, nodes, lambda a, b: self.predicates.exclusive(a.pred, b.pred))
+            self.port_of |= dealt
+            for port in sorted(set(dealt.values())):
+                group = [n for n in nodes if dealt[n.id] == port]
                 if len(group) > 1:
-                    word = "read" if kind == "load" else "write"
-                    ports.append((f"{word} port of {name}", tuple(n.id for n in group)))
+                    ports.append((port_name(memory, port), tuple(n.id for n in group)))
                     for k, a in enumerate(group):
                         for b in group[k + 1 :]:
-                            if kind == "store" and self.predicates.exclusive(a.pred, b.pred):
+                            stores = a.op == b.op == "store"
+                            if stores and self.predicates.exclusive(a.pred, b.pred):
                                 self.exclusive.add((a.id, b.id))
         return ports
 
-    def _hazards(self, nodes: list[Node]) -> None:
+    def _hazards(self, nodes: list[Node], after_read: int) -> None:
+        """`after_read`: cycles from a read to a write of its word; 0 where reads come first in a cycle,
+        which is not known of memories outside."""
         facts = self.region.dependences
         for k, a in enumerate(nodes):
             for j, b in enumerate(nodes):
                 if a.op == b.op == "load" or self.predicates.different_constants(a.args[0], b.args[0]):
                     continue
                 kind = {"store": {"load": "RAW", "store": "WAW"}, "load": {"store": "WAR"}}[a.op][b.op]
-                gap = 0 if kind == "WAR" else 1
+                gap = after_read if kind == "WAR" else 1
                 mine = [f for f in facts if f.memory == a.ref and f.kind in {"", kind}]
                 if k < j:  # a stands before b: the same iteration
                     if any(not f.inter for f in mine):
@@ -409,4 +417,5 @@ class _Build:
             live=live,
             accumulators=self.accumulators,
             slow=self.slow,
+            port_of=self.port_of,
         )

@@ -68,6 +68,9 @@ class _Check:
             for m in process.memories
             if memory_style(m) == "register" or (m.init is not None and memory_style(m) != "bram")
         }
+        self.ports = {m.name: m.ports for m in process.memories}
+        self.external = {m.name for m in process.memories if m.external is not None}
+        self.port_of = problem.port_of
         self.tableau = _Tableau(self.nodes)
         self.exit_cycle = min((t for i, t in self.t.items() if i == -2), default=0)
 
@@ -211,10 +214,18 @@ class _Check:
                 groups.setdefault(n.ref or "", []).append(n)
         for ref, group in groups.items():
             for k, a in enumerate(group):
+                if ref not in self.logic:
+                    yield from self.own_port(ref, a)
                 for b in group[k + 1 :]:
                     yield from self.hazard(ref, a, b)
-                    if ref not in self.logic and a.op == b.op:
+                    if ref not in self.logic and self.port_of.get(a.id) == self.port_of.get(b.id):
                         yield from self.port(ref, a, b)
+
+    def own_port(self, ref: str, n: Node) -> Iterator[str]:
+        kind = self.ports[ref]
+        legal = {"1rw": (0,), "2rw": (0, 1), "1r1w": (0,) if n.op == "load" else (1,)}[kind]
+        if self.port_of.get(n.id) not in legal:
+            yield f"{ref}: {n} has port {self.port_of.get(n.id)} of a memory with {kind}"
 
     def hazard(self, ref: str, a: Node, b: Node) -> Iterator[str]:
         """a stands before b in the iteration."""
@@ -229,7 +240,8 @@ class _Check:
             return {"storeload": "RAW", "loadstore": "WAR", "storestore": "WAW"}[first.op + second.op]
 
         def least(first: Node, second: Node) -> int:
-            return 0 if kind(first, second) == "WAR" else 1
+            # Whether a read beats a write of the same cycle is not known of memories outside.
+            return 0 if kind(first, second) == "WAR" and ref not in self.external else 1
 
         def facts(first: Node, second: Node, inter: bool) -> Sequence[int | None]:
             return [
@@ -278,7 +290,7 @@ class _Check:
         clash = ta % self.ii == tb % self.ii if self.overlap else ta == tb
         if not clash:
             return
-        if a.op == "store" and ta == tb and self.tableau.never_both(a.pred, b.pred):
+        if a.op == b.op == "store" and ta == tb and self.tableau.never_both(a.pred, b.pred):
             return
         yield f"{ref}: {a} in cycle {ta} and {b} in cycle {tb} need one port"
 
