@@ -21,7 +21,7 @@ from google.protobuf.message_factory import GetMessageClass  # type: ignore[impo
 from convloom.errors import ConvloomError
 from hlsc.errors import HlscError
 from vboard.errors import VboardError
-from vboard.protocol import SERVICES, messages, service
+from vboard.protocol import SERVICES, messages, offered, service
 from vboard.state import BoardState
 from vboard.system import Files
 
@@ -45,6 +45,8 @@ class _Services:
     def __init__(self, state: BoardState) -> None:
         self.state = state
         self._uploading = 0
+        data = messages("mmio").ReadResponse.DESCRIPTOR.fields_by_name["data"]
+        self._signed_reads = data.type == data.TYPE_INT32
 
     # device
 
@@ -125,6 +127,8 @@ class _Services:
             )
         with self.state.lock:
             value = self.state.read_register(self._address(request.mmio_id, request.offset))
+        if value >> 31 and self._signed_reads:  # pynq 3.1: int32, as its boards send it
+            value -= 1 << 32
         return reply(status=True, data=value)
 
     def mmio_write(self, request: Any, reply: Any) -> Any:
@@ -256,7 +260,7 @@ def _handlers(state: BoardState) -> list[Any]:
     """One generic gRPC handler per service, from pynq's own descriptors."""
     services = _Services(state)
     handlers = []
-    for short in SERVICES:
+    for short in offered():
         descriptor = service(short)
         methods = {}
         for method in descriptor.methods:

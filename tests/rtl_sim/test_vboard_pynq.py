@@ -193,7 +193,7 @@ def test_overlay_shows_ips_registers_and_clock(board, profile):
             offsets={n: r["address_offset"] for n, r in rows.items()},
             control=repr(kernel.register_map.CTRL),
             rows=[int(kernel.register_map.rows), kernel.read(0x10), int(kernel.register_map.rows.rows)],
-            low=kernel.read(0x88),
+            low=kernel.read(0x88) & 0xffffffff,  # signed in pynq 3.1
             dma=repr(ol.axi_dma_0.register_map.S2MM_DMASR),
             channels=[ol.axi_dma_1.recvchannel is None, ol.axi_dma_0.buffer_max_size],
             led=ol.axi_gpio_led.read(0),

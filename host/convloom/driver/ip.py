@@ -128,7 +128,7 @@ class ConvIP(DefaultIP):
 
     def status(self) -> int:
         """What the last run ended with; 0 is no error."""
-        return int(self.mmio.read(self.offsets["status"]))
+        return int(self.mmio.read(self.offsets["status"])) & 0xFFFFFFFF  # signed in pynq 3.1
 
     def check_status(self) -> None:
         """KernelError if the last run ended with an error code."""

@@ -162,12 +162,12 @@ class ConvOverlay(pynq.Overlay):
 
     @property
     def clock_mhz(self) -> float | None:
-        """The PL clock: what the board models, or what the .hwh says of the first clock that is on."""
+        """The PL clock: what the board models, or what pynq 4 finds in the .hwh."""
         table = self.counters.read() if self._conv is not None else None
         if table is not None:
             return float(table["clock_mhz"])
         for clock in self.clock_dict.values():
-            if clock.get("enable"):
+            if clock.get("enable") and "frequency" in clock:
                 return float(clock["frequency"])
         return None
 
