@@ -14,13 +14,13 @@ import traceback
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from hlsc.commands import cosim, csim, synth
+from hlsc.commands import cosim, csim, suite, synth
 from hlsc.errors import HlscError
 from hlsc.ir import IRError
 
 __all__ = ["main"]
 
-_COMMANDS: Mapping[str, ModuleType] = {"synth": synth, "csim": csim, "cosim": cosim}
+_COMMANDS: Mapping[str, ModuleType] = {"synth": synth, "csim": csim, "cosim": cosim, "suite": suite}
 
 
 def _parser() -> argparse.ArgumentParser:
