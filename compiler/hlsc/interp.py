@@ -58,8 +58,8 @@ def interpret(
     """Run the design once.
 
     `streams`: packed words per input stream port; `scalars`: value per scalar input port (bits, taken
-    modulo its width); `arrays`: words behind ap_memory ports, else undefined; `limit`: iterations of one
-    process before RunError.  Raises DeadlockError.
+    modulo its width); `arrays`: words behind ap_memory ports, else undefined; `limit`: iterations of
+    one process before RunError.  Raises DeadlockError.
     """
     queues: dict[str, deque[int]] = {c.name: deque() for c in design.channels}
     widths = {c.name: c.width for c in design.channels}

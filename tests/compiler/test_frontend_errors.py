@@ -126,18 +126,6 @@ CASES = {
         "must have a constant bound to unroll (it says UNROLL); write for (j = 0; j < MAX",
         2,
     ),
-    "pipelined function": (
-        "int f(S& in, int n) {\n#pragma HLS PIPELINE\nreturn in.read() + n; }\n"
-        + TOP
-        + "out.write(f(in, n)); }",
-        "must stand in the top function or in a process",
-        2,
-    ),
-    "inline off": (
-        "int f(S& in) {\n#pragma HLS INLINE off\nreturn in.read(); }\n" + TOP + "out.write(f(in)); }",
-        "INLINE off is not supported yet",
-        2,
-    ),
     "scalar partition": (
         TOP + "\nint x = n;\n#pragma HLS ARRAY_PARTITION variable=x\nout.write(x);}",
         "must name an array, not 'x'",

@@ -106,9 +106,11 @@ SUPPORTED = {
     "`INLINE`": top(
         "out.write(f(in.read()));", before="int f(int x) {\n#pragma HLS INLINE\nreturn x + 1; }\n"
     ),
-    "`INLINE off` on a process": top(
-        '#pragma HLS DATAFLOW\nS s("s");\nfirst(in, s); second(s, out);',
-        before=FLOW.replace("{ for", "{\n#pragma HLS INLINE off\nfor", 1),
+    "`INLINE off`": top(
+        '#pragma HLS DATAFLOW\nS s("s");\nfirst(in, s); third(s, out);',
+        before=FLOW.replace("{ for", "{\n#pragma HLS INLINE off\nfor", 1)
+        + "int f(int x) {\n#pragma HLS INLINE off\nreturn x + 1; }\n"
+        "void third(S& a, S& b) { for (int i = 0; i < 9; ++i) b.write(f(a.read()) + f(i)); }\n",
     ),
     "`axis`, `s_axilite`, `ap_none`, `ap_vld`, `ap_ctrl_hs`, `ap_ctrl_none`": top(
         "#pragma HLS INTERFACE axis port=in\n#pragma HLS INTERFACE s_axilite port=n\n"
@@ -166,13 +168,6 @@ REFUSED = {
     "a stream chosen at run time": (
         top("S& s = n ? in : out; s.write(n);", "int n"),
         "one stream that is known",
-    ),
-    "`INLINE off` elsewhere": (
-        top(
-            "out.write(f(in.read()));",
-            before="int f(int x) {\n#pragma HLS INLINE off\nreturn x + 1; }\n",
-        ),
-        "INLINE off is not supported yet",
     ),
     "`BIND_OP`, `ALLOCATION`": (
         top(

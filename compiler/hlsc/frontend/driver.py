@@ -241,27 +241,14 @@ class _Compilation:
         loops: dict[int, SourceLoop],
         top: Function,
     ) -> None:
-        own = functions[top.name]
-        processes = set(self._process_functions(module, top, own))
         by_name = {f.name: f for f in module.functions}
         for name, facts in functions.items():
             if facts.dataflow and name != top.name:
                 raise SourceError(
                     f"DATAFLOW must stand in the top function '{self.top}'", facts.dataflow
                 )
-            if facts.inline_off and name != top.name and name not in processes:
-                raise SourceError(
-                    "INLINE off is not supported yet for a function that is not a process",
-                    facts.inline_off,
-                    "delete it, or call the function in a DATAFLOW region",
-                )
             if facts.pipeline is None:
                 continue
-            if name not in processes:
-                raise facts.pipeline.error(
-                    "on a function must stand in the top function or in a process",
-                    "pipeline the loop that calls it",
-                )
             inside = {name}
             work = [name]
             while work:

@@ -65,7 +65,6 @@ class FunctionFacts:
     """Function-level pragmas of one instantiation."""
 
     dataflow: Loc | None = None
-    inline_off: Loc | None = None
     pipeline: Resolved | None = None
     interfaces: list[Resolved] = field(default_factory=list)
     dependences: list[Resolved] = field(default_factory=list)
@@ -141,12 +140,11 @@ def collect(
 
 
 def _function_fact(facts: FunctionFacts, found: Resolved) -> None:
-    name, options = found.pragma.name, found.pragma.options
+    name = found.pragma.name
     if name == "DATAFLOW":
         facts.dataflow = found.loc
     elif name == "INLINE":
-        if "off" in options:
-            facts.inline_off = found.loc
+        pass  # every function that is no process is inlined where it is called, with or without off
     elif name == "PIPELINE":
         if facts.pipeline is not None:
             raise found.error("must stand once in a function")
