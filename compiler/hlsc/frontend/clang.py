@@ -14,11 +14,16 @@ from hlsc.ir import Loc
 
 __all__ = ["ClangError", "compile_ir", "expand", "rewrite_includes"]
 
-_FLAGS = (
-    "-std=c++17 -O1 -Xclang -disable-llvm-passes -fno-rtti -fno-exceptions -fno-discard-value-names "
-    "-gline-tables-only -gno-column-info -fno-threadsafe-statics -fno-stack-protector -w "
-    "-ferror-limit=4 -fno-caret-diagnostics"
-).split()
+# The same for preprocessing and compiling: standard headers ask for exceptions and RTTI by macro.
+_LANGUAGE = "-std=c++17 -fno-rtti -fno-exceptions".split()
+_FLAGS = [
+    *_LANGUAGE,
+    *(
+        "-O1 -Xclang -disable-llvm-passes -fno-discard-value-names -gline-tables-only "
+        "-gno-column-info -fno-threadsafe-statics -fno-stack-protector -w -ferror-limit=4 "
+        "-fno-caret-diagnostics"
+    ).split(),
+]
 _DIAGNOSTIC = re.compile(r"^(.+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$", re.MULTILINE)
 _NOTE = re.compile(r"^(.+?):(\d+):(?:\d+:)? note: in instantiation ", re.MULTILINE)
 _INCLUDED = re.compile(r"^In file included from (.+?):(\d+)[:,]", re.MULTILINE)
@@ -67,7 +72,7 @@ def _run(args: Sequence[str | Path], what: str, cwd: Path | None = None) -> str:
 
 def rewrite_includes(source: Path, include_dirs: Sequence[Path], defines: Mapping[str, str]) -> str:
     """The source with every include in place, macros and pragmas untouched."""
-    args: list[str | Path] = ["-E", "-frewrite-includes", "-std=c++17", "-w", "-x", "c++"]
+    args: list[str | Path] = ["-E", "-frewrite-includes", *_LANGUAGE, "-w", "-x", "c++"]
     for d in include_dirs:
         args += ["-I", d]
     args += ["-isystem", toolchain.shim_include_dir(), "-include", "hlsc_stream_synth.h"]
@@ -78,7 +83,7 @@ def expand(text: str, name: str, defines: Mapping[str, str]) -> str:
     """Macro expansion of what `rewrite_includes` gave; line markers keep file and line."""
     with tempfile.TemporaryDirectory(prefix="hlsc-") as work:
         (Path(work) / "expand.cpp").write_text(text)
-        args = ["-E", "-std=c++17", "-w", "-x", "c++", *_defines(defines), "expand.cpp"]
+        args = ["-E", *_LANGUAGE, "-w", "-x", "c++", *_defines(defines), "expand.cpp"]
         return _run(args, f"preprocessing {name}", Path(work))
 
 
@@ -89,4 +94,16 @@ def compile_ir(text: str, name: str) -> str:
         # Relative names, so that the module does not depend on where it was made.
         args = [*_FLAGS, "-fdebug-compilation-dir=.", "-x", "c++-cpp-output", "-S", "-emit-llvm"]
         _run([*args, "-o", "unit.ll", "unit.cpp"], f"compiling {name}", Path(work))
-        return (Path(work) / "unit.ll").read_text()
+        return _without_iostream((Path(work) / "unit.ll").read_text())
+
+
+def _without_iostream(text: str) -> str:
+    """The module without the constructor call that <iostream> puts into every file."""
+
+    def body(m: re.Match[str]) -> str:
+        return (
+            f"{m.group(1)}\n  ret void\n}}" if "@_ZNSt8ios_base4InitC1Ev(" in m.group() else m.group()
+        )
+
+    pattern = r"^(define internal void @__cxx_global_var_init\b.*\{)\n(?:.*\n)*?\}"
+    return re.sub(pattern, body, text, flags=re.MULTILINE)
