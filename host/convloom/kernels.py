@@ -20,7 +20,7 @@ else:
 
 from convloom.errors import ConvloomError
 
-__all__ = ["KernelSpec", "Register", "kernel_names", "load_kernel"]
+__all__ = ["Binding", "KernelSpec", "Register", "kernel_names", "load_kernel"]
 
 
 def _root() -> Path:
@@ -41,6 +41,26 @@ class Register:
 
 
 @dataclass(frozen=True)
+class Binding:
+    """A resource that vendor HLS shall take: for the result `variable` of an operator (`op`) or for a
+    memory or FIFO (`storage`) of a function; `impl` in the words of Vitis HLS."""
+
+    function: str
+    variable: str
+    impl: str
+    doc: str
+    op: str = ""
+    storage: str = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.op) == bool(self.storage):
+            raise ConvloomError(
+                f"binding of {self.function}/{self.variable} must name an op or a storage, "
+                f"not {'both' if self.op else 'neither'}"
+            )
+
+
+@dataclass(frozen=True)
 class KernelSpec:
     """What is fixed about one kernel; `configs` maps a configuration to its sizes."""
 
@@ -56,6 +76,7 @@ class KernelSpec:
     status: dict[str, int]
     status_doc: dict[str, str]
     hot_loops: tuple[str, ...]
+    bindings: tuple[Binding, ...] = ()
 
     @property
     def include_dirs(self) -> tuple[Path, ...]:
@@ -107,4 +128,5 @@ def load_kernel(name: str) -> KernelSpec:
         status=data["status"],
         status_doc=data["status_doc"],
         hot_loops=tuple(data["hot_loops"]),
+        bindings=tuple(Binding(**b) for b in data.get("bindings", ())),
     )
