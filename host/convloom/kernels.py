@@ -20,7 +20,7 @@ else:
 
 from convloom.errors import ConvloomError
 
-__all__ = ["Binding", "KernelSpec", "Register", "kernel_names", "load_kernel"]
+__all__ = ["Binding", "KernelSpec", "Register", "config_names", "kernel_names", "load_kernel"]
 
 
 def _root() -> Path:
@@ -106,6 +106,11 @@ class KernelSpec:
 def kernel_names() -> tuple[str, ...]:
     """Names of all kernels that have a contract."""
     return tuple(sorted(p.parent.name for p in _root().glob("*/kernel.toml")))
+
+
+def config_names() -> tuple[str, ...]:
+    """Names of all kernels' configurations, each once; a kernel need not have all of them."""
+    return tuple(dict.fromkeys(c for name in kernel_names() for c in load_kernel(name).configs))
 
 
 @lru_cache

@@ -270,6 +270,16 @@ BAD: dict[str, tuple[Callable[[Files], list[str]], str]] = {
         options("--kernel", "winograd", "--lowering", "mec"),
         "must be one of auto",
     ),
+    "unknown lowering": (
+        options("--lowering", "pixel"),
+        "argument --lowering: must be one of auto, im2col, mec, indirect, stream, pack, pixels, "
+        "not 'pixel'; the nearest is pixels",
+    ),
+    "unknown config": (options("--config", "tiny_f4"), "not 'tiny_f4'; the nearest is tiny_f2"),
+    "config of another kernel": (
+        options("--kernel", "gemm", "--on", "csim", "--config", "tiny_f2"),
+        "config of gemm_systolic must be one of tiny, z2, not tiny_f2",
+    ),
     "winograd 3x2": (options("--kernel", "winograd"), "3"),
     **{
         f"{name} unbuilt": (options("--kernel", name, "--on", "csim"), "not there yet")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,32 @@ from convloom.commands.files import check_writable, read_array, read_requant, wr
 from convloom.commands.levels import LEVELS
 from convloom.commands.ways import KERNELS, REFERENCE, choose, compute
 from convloom.errors import LayerError
+from convloom.kernels import config_names
 from convloom.layer import ConvLayer
+from convloom.lowering import lowering_names
 
 __all__ = ["HELP", "NAME", "configure", "run"]
 
 NAME = "conv"
 HELP = "compute one layer from .npy files"
-LOWERINGS = ("im2col", "mec", "indirect", "stream", "pack")
-CONFIGS = ("tiny", "z2")
+
+
+def _add_choice(
+    parser: argparse.ArgumentParser, option: str, names: tuple[str, ...], default: str, text: str
+) -> None:
+    """An option that takes one of `names`, and refuses any other word with the nearest of them."""
+
+    def name(word: str) -> str:
+        if word not in names:
+            near = get_close_matches(word, names, n=1, cutoff=0)[0]
+            known = ", ".join(names)
+            raise argparse.ArgumentTypeError(
+                f"must be one of {known}, not {word!r}; the nearest is {near}"
+            )
+        return word
+
+    metavar = "{" + ",".join(names) + "}"
+    parser.add_argument(option, type=name, default=default, metavar=metavar, help=text)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,9 +67,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add("--requant", type=Path, metavar="Q.json", help="requantise to int8")
     add("--kernel", choices=("auto", *KERNELS), default="auto")
-    add("--lowering", choices=("auto", *LOWERINGS), default="auto")
+    lowerings = ("auto", *lowering_names())
+    _add_choice(parser, "--lowering", lowerings, "auto", "default: %(default)s")
     add("--on", choices=(REFERENCE, *LEVELS), default=REFERENCE, help="default: %(default)s")
-    add("--config", choices=CONFIGS, default="tiny", help="size of the kernel, default: %(default)s")
+    size = "size of the kernel, which must have it, default: %(default)s"
+    _add_choice(parser, "--config", config_names(), "tiny", size)
     add("--bitstream", type=Path, metavar="X.bit", help="overlay of the board, with --on board")
     add("--board", default="pynq-z2", metavar="PROFILE", help="virtual board, default: %(default)s")
     add(

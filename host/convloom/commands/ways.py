@@ -35,6 +35,7 @@ _ALGORITHM_OF = {
     ("linebuffer", "stream"): "direct",
     ("linebuffer", "pack"): "spatial_pack",
     ("winograd", "auto"): "winograd_f4",
+    ("winograd", "pixels"): "winograd_f4",
     **{
         (kernel, lowering): algorithm
         for kernel in ("auto", "gemm")
@@ -95,7 +96,8 @@ def ways(layer: ConvLayer, level: str, config: str) -> tuple[list[Way], dict[str
     for name in kernel_names():
         spec = load_kernel(name)
         if config not in spec.configs:
-            refused[name] = f"it has no configuration {config}"
+            there = ", ".join(spec.configs)
+            refused[name] = f"config of {name} must be one of {there}, not {config}"
             continue
         try:
             names = lowerings_for(layer, spec, config)

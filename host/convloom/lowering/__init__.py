@@ -19,7 +19,7 @@ from convloom.lowering.job import Job, Place
 from convloom.lowering.linebuffer import linebuffer_refusal, pack_job, stream_job
 from convloom.lowering.winograd import winograd_job, winograd_refusal
 
-__all__ = ["Job", "Place", "lower", "lowerings_for", "refusals_for"]
+__all__ = ["Job", "Place", "lower", "lowering_names", "lowerings_for", "refusals_for"]
 
 _LOWERINGS: dict[str, dict[str, Callable[..., Job]]] = {
     "gemm_systolic": {name: partial(gemm_job, name) for name in ("im2col", "mec", "indirect")},
@@ -41,6 +41,11 @@ def _refusal(layer: ConvLayer, spec: KernelSpec, lowering: str, config: str | No
     if spec.name == "gemm_systolic":
         return gemm_refusal(layer, spec, lowering, config)
     return None
+
+
+def lowering_names() -> tuple[str, ...]:
+    """Names of all lowerings, each once."""
+    return tuple(dict.fromkeys(name for names in _LOWERINGS.values() for name in names))
 
 
 def lowerings_for(layer: ConvLayer, spec: KernelSpec, config: str | None = None) -> tuple[str, ...]:
