@@ -18,7 +18,7 @@ READY := .venv/.installed
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(READY) ## convolve a photograph on every kernel and lowering; pictures in build/run
@@ -47,6 +47,33 @@ bench: $(READY) ## speed of C-simulation: our headers against the open Xilinx on
 .PHONY: deploy
 deploy: $(READY) ## one archive for a board: overlay, wheel, test data, notebook: KERNEL= BOARD= [CONFIG=] [BIT=]
 	$(PY) scripts/deploy/bundle.py $(KERNEL) $(BOARD) --config $(CONFIG) $(if $(BIT),--bit $(BIT))
+
+# Vendor tools: docs/vendor.md. CLOCK_MHZ replaces the board's clock.
+TOOL ?= auto
+HLS ?= vitis
+CLOCK_MHZ ?=
+VENDOR = --kernel $(KERNEL) --board $(BOARD) --config $(CONFIG) --tool $(TOOL) --hls $(HLS) \
+  $(if $(CLOCK_MHZ),--clock-mhz $(CLOCK_MHZ)) --jobs $(JOBS) $(ARGS)
+
+.PHONY: vendor-csim
+vendor-csim: $(READY) ## vendor C-simulation: KERNEL=… BOARD=… CONFIG=… TOOL=auto|vitis|vivado
+	$(PY) scripts/vendor.py csim $(VENDOR)
+
+.PHONY: vendor-csynth
+vendor-csynth: $(READY) ## vendor C synthesis
+	$(PY) scripts/vendor.py csynth $(VENDOR)
+
+.PHONY: vendor-cosim
+vendor-cosim: $(READY) ## vendor C synthesis and C/RTL co-simulation
+	$(PY) scripts/vendor.py cosim $(VENDOR)
+
+.PHONY: vendor-ip
+vendor-ip: $(READY) ## vendor C synthesis and export of the kernel as an IP
+	$(PY) scripts/vendor.py ip $(VENDOR)
+
+.PHONY: bit
+bit: $(READY) ## bitstream and .hwh with Vivado: KERNEL=… BOARD=… HLS=vitis|hlsc
+	$(PY) scripts/vendor.py bit $(VENDOR)
 
 .PHONY: lint
 lint: $(READY) ## ruff, mypy and clang-format, changing nothing

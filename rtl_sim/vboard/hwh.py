@@ -14,7 +14,16 @@ from xml.etree.ElementTree import Element, SubElement
 from convloom.kernels import KernelSpec
 from vboard.profile import IP_RANGE, Profile
 
-__all__ = ["GPIO", "KERNEL_VENDOR", "hwh_text", "kernel_instance", "reached_mhz"]
+__all__ = [
+    "GPIO",
+    "KERNEL_VENDOR",
+    "dma_parameters",
+    "gpio_parameters",
+    "hwh_text",
+    "kernel_instance",
+    "kernel_registers",
+    "reached_mhz",
+]
 
 KERNEL_VENDOR = "xilinx.com:hls"
 """Vendor and library of what Vitis HLS exports, unless told otherwise."""
@@ -152,9 +161,8 @@ def _properties(element: Element, **values: str) -> None:
         SubElement(element, "PROPERTY", NAME=name, VALUE=value)
 
 
-def _add_kernel(modules: Element, spec: KernelSpec, base: int) -> None:
-    name = kernel_instance(spec)
-    module = _module(modules, name, f"{KERNEL_VENDOR}:{spec.top}:1.0")
+def kernel_registers(spec: KernelSpec) -> list[RegisterRow]:
+    """Registers of the kernel's AXI4-Lite interface as Vitis HLS lays them out, control first."""
     rows: list[RegisterRow] = [
         (
             "CTRL",
@@ -188,7 +196,13 @@ def _add_kernel(modules: Element, spec: KernelSpec, base: int) -> None:
     for r in spec.registers:
         access = _RW if r.direction == "in" else _RO
         rows.append((r.name, r.offset, access, r.doc, ((r.name, 0, 32, access),)))
-    _registers(module, "s_axi_control", rows)
+    return rows
+
+
+def _add_kernel(modules: Element, spec: KernelSpec, base: int) -> None:
+    name = kernel_instance(spec)
+    module = _module(modules, name, f"{KERNEL_VENDOR}:{spec.top}:1.0")
+    _registers(module, "s_axi_control", kernel_registers(spec))
     _parameters(
         module,
         {
@@ -203,8 +217,13 @@ def _add_kernel(modules: Element, spec: KernelSpec, base: int) -> None:
         ("s_axi_control", "SLAVE", "aximm", "control"),
         ("in0", "SLAVE", "axis", "in0"),
         ("in1", "SLAVE", "axis", "in1"),
-        ("out", "MASTER", "axis", "out"),
+        ("out_r", "MASTER", "axis", "out"),  # HLS tools rename what VHDL reserves
     )
+
+
+def gpio_parameters() -> dict[str, object]:
+    """Parameters of the LED register, as the IP has them in Vivado."""
+    return {"C_GPIO_WIDTH": 4, "C_ALL_OUTPUTS": 1, "C_ALL_INPUTS": 0, "C_IS_DUAL": 0}
 
 
 def _add_gpio(modules: Element, base: int) -> None:
@@ -214,18 +233,13 @@ def _add_gpio(modules: Element, base: int) -> None:
         ("GPIO_TRI", 0x4, _RW, "Channel 1 direction", (("Channel_1_GPIO_TRI", 0, 4, _RW),)),
     ]
     _registers(module, "S_AXI", rows)
-    values = {"C_GPIO_WIDTH": 4, "C_ALL_OUTPUTS": 1, "C_ALL_INPUTS": 0, "C_IS_DUAL": 0}
-    _parameters(module, {**values, **_address_range(module, base)})
+    _parameters(module, {**gpio_parameters(), **_address_range(module, base)})
     _interfaces(module, ("S_AXI", "SLAVE", "aximm", "gpio"))
 
 
-def _add_dma(modules: Element, name: str, base: int, profile: Profile, *, s2mm: bool) -> None:
-    module = _module(modules, name, "xilinx.com:ip:axi_dma:7.1")
-    rows = _dma_channel("MM2S", 0x00, "SA", "Source_Address", profile.dma_length_bits)
-    if s2mm:
-        rows += _dma_channel("S2MM", 0x30, "DA", "Destination_Address", profile.dma_length_bits)
-    _registers(module, "S_AXI_LITE", rows)
-    values: dict[str, object] = {
+def dma_parameters(profile: Profile, *, s2mm: bool) -> dict[str, object]:
+    """Parameters of an AXI DMA in simple mode, as the IP has them in Vivado."""
+    return {
         "c_include_sg": 0,
         "c_micro_dma": 0,
         "c_sg_length_width": profile.dma_length_bits,
@@ -241,7 +255,15 @@ def _add_dma(modules: Element, name: str, base: int, profile: Profile, *, s2mm: 
         "c_s_axis_s2mm_tdata_width": 64,
         "c_s2mm_burst_size": 256,
     }
-    _parameters(module, {**values, **_address_range(module, base)})
+
+
+def _add_dma(modules: Element, name: str, base: int, profile: Profile, *, s2mm: bool) -> None:
+    module = _module(modules, name, "xilinx.com:ip:axi_dma:7.1")
+    rows = _dma_channel("MM2S", 0x00, "SA", "Source_Address", profile.dma_length_bits)
+    if s2mm:
+        rows += _dma_channel("S2MM", 0x30, "DA", "Destination_Address", profile.dma_length_bits)
+    _registers(module, "S_AXI_LITE", rows)
+    _parameters(module, {**dma_parameters(profile, s2mm=s2mm), **_address_range(module, base)})
     streams = [("M_AXIS_MM2S", "MASTER", "axis", "in0" if s2mm else "in1")]
     streams += [("S_AXIS_S2MM", "SLAVE", "axis", "out")] if s2mm else []
     ports = [("M_AXI_MM2S", "MASTER", "aximm", f"{name}_mm2s")]

@@ -22,12 +22,12 @@ def call(argv: list[str], **env: str) -> subprocess.CompletedProcess[str]:
 def test_help_lists_every_target() -> None:
     text = (ROOT / "Makefile").read_text()
     printed = call(["make", "help"], PATH=os.environ["PATH"]).stdout
-    listed = set(re.findall(r"^  make (\w+)", printed, re.M))
+    listed = set(re.findall(r"^  make ([\w-]+)", printed, re.M))
     assert {"help", "run", "test", "lint", "csim", "bench", "nightly", "clean"} <= listed
     assert (
         listed
-        == set(re.findall(r"^([a-z]+):.*##", text, re.M))
-        == set(re.findall(r"^\.PHONY: (\w+)", text, re.M)) - {"force"}
+        == set(re.findall(r"^([a-z-]+):.*##", text, re.M))
+        == set(re.findall(r"^\.PHONY: ([\w-]+)", text, re.M)) - {"force"}
     )
 
 
