@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes that each lowering streams for ResNet-18, and the speed of C-simulation.
+"""Bytes that each lowering streams for ResNet-18, the speed of C-simulation, and that of the board.
 
-Prints a table each; exit code 1 when a byte count is not what its formula says, when the outputs of
-C-simulation differ between headers, or when its gain is below --least.
+Prints a table each; exit code 1 when a byte count is not what its formula says, when outputs differ,
+when the gain of C-simulation is below --least, or when the virtual board is slower than it must be.
 """
 
 from __future__ import annotations
@@ -13,27 +13,28 @@ import json
 import sys
 from typing import Any
 
+import bench_board
 import bench_bytes
 import bench_csim
 
 from convloom.errors import ConvloomError
 from hlsc.errors import HlscError
 
-PARTS = ("bytes", "csim")
+PARTS = ("bytes", "csim", "board")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{' or '.join(PARTS)}; default both")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default all")
     parser.add_argument("--edge", type=int, default=32, help="csim: height and width of the map, 32")
-    parser.add_argument("--repeats", type=int, default=3, help="csim: the fastest counts, default 3")
+    parser.add_argument("--repeats", type=int, default=3, help="the fastest of them counts, default 3")
     parser.add_argument("--least", type=float, default=10, help="csim: gain to reach, default 10")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     parts = args.parts or list(PARTS)
     unknown = [p for p in parts if p not in PARTS]
     if unknown:
-        parser.error(f"part must be {' or '.join(PARTS)}, not {unknown[0]!r}")
+        parser.error(f"part must be one of {', '.join(PARTS)}, not {unknown[0]!r}")
     wrong: list[str] = []
     found: dict[str, Any] = {}
     try:
@@ -52,6 +53,12 @@ def main(argv: list[str] | None = None) -> int:
                 wrong.append("outputs must be the same with both headers, and differ")
             if speed.gain < args.least:
                 wrong.append(f"gain must be at least {args.least:g}, not {speed.gain:.1f}")
+        if "board" in parts:
+            rates = bench_board.measure(bench_board.CASES, args.repeats)
+            found["board"] = bench_board.as_json(rates)
+            if not args.json:
+                print("\n" * (len(parts) > 1) + bench_board.printed(rates))
+            wrong += bench_board.shortfalls(rates)
     except (ConvloomError, HlscError) as error:
         wrong.append(str(error))
     if args.json:

@@ -58,4 +58,27 @@ def test_a_formula_wrong_by_a_beat_is_found(bench, capsys, monkeypatch, stream):
 def test_an_unknown_part_is_refused(bench, capsys):
     with pytest.raises(SystemExit):
         bench.main(["speed"])
-    assert "part must be bytes or csim, not 'speed'" in capsys.readouterr().err
+    assert "part must be one of bytes, csim, board, not 'speed'" in capsys.readouterr().err
+
+
+def test_the_board_runs_the_bare_models_layer_and_too_slow_is_said(bench, capsys, monkeypatch):
+    board = bench.bench_board
+    small = board.Case("gemm_systolic", "tiny", 6, 3, 10, 0)
+    monkeypatch.setattr(board, "LEAST_RATIO", 0)
+    monkeypatch.setattr(board, "CASES", (small,))
+    assert bench.main(["board", "--repeats", "1", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["board"]
+    assert found["layer"] == "3x3s1_6x6x3_10"
+    # The board's cycles include DMA and DDR.
+    assert found["pynq"]["cycles"] > found["bare"]["cycles"] * 0.9 > 0
+    right = board.Rate(small, "layer", 1000, 1.0, 1100, 1.1, True)
+    assert board.shortfalls([right]) == [] and " 1.00 |" in board.printed([right])
+    for wrong, said in (
+        (replace(right, same=False), "output must be that of the bare model"),
+        (replace(right, case=replace(small, least=5000)), "reach 5,000 cycles per second, not 1,000"),
+    ):
+        (line,) = board.shortfalls([wrong])
+        assert said in line
+    monkeypatch.setattr(board, "LEAST_RATIO", 0.5)
+    (line,) = board.shortfalls([replace(right, board_seconds=4.4)])
+    assert line == "gemm_systolic tiny through pynq: must reach 0.5 of the bare model, not 0.25"

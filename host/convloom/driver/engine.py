@@ -22,6 +22,8 @@ __all__ = ["Engine"]
 _SPIN = 64
 """Polls without a pause; then the host sleeps a little between them."""
 _NAP = 0.0005
+_ASIDE = 4
+"""Looks at the inputs for one at output and kernel, while inputs work: remotely each look is a call."""
 _MOST_EVENTS = 1000
 """Of a timeline: what goes on after that many is left out, so that tracing stays cheap."""
 _LOOK = 0.25
@@ -51,6 +53,7 @@ class Engine:
         self._since: dict[str, float] = {}
         self._done = False
         self._received = 0
+        self._fruitless = 0
 
     def start(self) -> None:
         """Arm the receive, then start the first transfer of each input, then the kernel.
@@ -109,16 +112,23 @@ class Engine:
             )
 
     def _step(self) -> bool:
-        """Look at every channel that works, and at the kernel; whether anything ended."""
+        """Look at the inputs, then at the output, then at the kernel; whether anything ended."""
+        inputs = [channel for channel in self._inputs() if channel.done < channel.started]
         ended = False
-        for channel in self.channels.values():
-            if channel.done < channel.started and channel.poll():
+        for channel in inputs:
+            if channel.poll():
                 ended = True
                 self._close(channel)
-                if channel.receive:
-                    self._collect(channel)
-                elif not channel.finished:
+                if not channel.finished:
                     channel.start_next()
+        self._fruitless = 0 if ended else self._fruitless + 1
+        if inputs and self._fruitless % _ASIDE != _ASIDE - 1:
+            return ended
+        out = self.channels["out"]
+        if out.done < out.started and out.poll():
+            ended = True
+            self._close(out)
+            self._collect(out)
         if not ended and not self._done:
             control = self.ip.control()
             if control & AP_DONE or (control & AP_IDLE and not control & AP_START):

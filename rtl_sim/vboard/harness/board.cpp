@@ -12,7 +12,7 @@ const uint32_t kWatch = 16;       // cycles between two looks at CTRL of a runni
 const uint32_t kQuiet = 2048;     // cycles without a beat after which an idle kernel stays idle
 const uint32_t kLong = 1 << 17;   // the same for a running one: it may still compute, but slowly
 const uint32_t kLiteLimit = 256;  // cycles in which the register file has to answer
-const uint32_t kPatience = 4;     // polls after a write or event that only look
+const uint32_t kPatience = 2;     // polls after a write or event that only look
 const uint32_t kSearch = 32;      // the same while an event has not been seen
 
 std::string register_name(uint64_t address) { return Channel::hex(address); }
