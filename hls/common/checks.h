@@ -3,6 +3,7 @@
 #ifndef CONVLOOM_COMMON_CHECKS_H_
 #define CONVLOOM_COMMON_CHECKS_H_
 
+#include "counters.h"
 #include "types.h"
 
 namespace convloom {
@@ -15,6 +16,22 @@ inline bool within(ap_uint<32> value, int low, int high) {
 inline bool is_int8(ap_int<32> value) {
 #pragma HLS INLINE
   return value >= -128 && value <= 127;
+}
+
+/// The registers of the requantisation.
+inline bool output_in_range(ap_uint<32> int8_output, ap_int<32> zero_point, ap_int<32> clamp_low,
+                            ap_int<32> clamp_high) {
+#pragma HLS INLINE
+  return int8_output <= 1 && is_int8(zero_point) && is_int8(clamp_low) && is_int8(clamp_high);
+}
+
+/// Whether count is cut into `parts` parts of `size` but for the last, which has 1 … size; a single
+/// part has last = size.  Sizes and parts to 65535.
+inline bool adds_up(ap_uint<32> parts, ap_uint<32> size, ap_uint<32> last, ap_uint<32> count) {
+#pragma HLS INLINE
+  return within(parts, 1, 65535) && within(size, 1, 65535) && last >= 1 && last <= size &&
+         (parts != 1 || last == size) &&
+         small_product<16>(ap_uint<16>(parts - 1), ap_uint<16>(size)) + last == count;
 }
 
 }  // namespace convloom

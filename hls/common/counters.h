@@ -23,6 +23,15 @@ struct Counter {
   }
 };
 
+/// Highest index of a loop that is shorter in the last round of the loop around it.
+template <int W>
+struct Bound {
+  ap_uint<W> full;
+  ap_uint<W> final;
+
+  ap_uint<W> of(bool last_round) const { return last_round ? final : full; }
+};
+
 /// a·b by BITS shifted additions: products of small run-time sizes take no DSP.
 /// \tparam BITS width of b.  Needs width(a) + BITS <= 32.
 template <int BITS>

@@ -7,6 +7,15 @@
 
 namespace convloom {
 
+/// Byte i of a word.
+template <int W>
+ap_int<8> int8_of(const ap_uint<W>& word, int i) {
+#pragma HLS INLINE
+  ap_int<8> value;
+  value = word.range(8 * i + 7, 8 * i);
+  return value;
+}
+
 /// \tparam W bits of a lane.  \tparam N lanes; lane 0 lies in the lowest bits.
 /// Indices must be constants after unrolling: then a lane is wires, otherwise a multiplexer.
 template <int W, int N>
@@ -20,6 +29,26 @@ struct Pack {
   }
 
   void set(int i, ap_int<W> value) { bits.range(W * i + W - 1, W * i) = value; }
+
+  static Pack<W, N> of(const ap_int<W> (&lanes)[N]) {
+#pragma HLS INLINE
+    Pack<W, N> packed;
+  pack_lanes:
+    for (int i = 0; i < N; ++i) {
+#pragma HLS UNROLL
+      packed.set(i, lanes[i]);
+    }
+    return packed;
+  }
+
+  void unpack(ap_int<W> (&lanes)[N]) const {
+#pragma HLS INLINE
+  unpack_lanes:
+    for (int i = 0; i < N; ++i) {
+#pragma HLS UNROLL
+      lanes[i] = get(i);
+    }
+  }
 };
 
 }  // namespace convloom

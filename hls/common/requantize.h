@@ -41,6 +41,48 @@ inline ap_int<8> requantize(ap_int<32> sum, ap_int<16> multiplier, ap_uint<6> sh
   return ap_int<8>(shifted);
 }
 
+/// What a layer does with its sums, from checked registers.
+struct Output {
+  bool int8;  // requantised; else the sums themselves
+  ap_int<8> zero_point;
+  ap_int<8> low;
+  ap_int<8> high;
+
+  static Output from_registers(ap_uint<32> int8_output, ap_int<32> zero_point, ap_int<32> low,
+                               ap_int<32> high) {
+    Output o;
+    o.int8 = int8_output == 1;
+    o.zero_point = zero_point;
+    o.low = low;
+    o.high = high;
+    return o;
+  }
+};
+
+/// The outputs of one cycle in both forms, lane 0 lowest; lanes that are not set are 0.
+template <int LANES>
+struct OutputLanes {
+  ap_uint<32 * LANES> sums;
+  ap_uint<8 * LANES> bytes;
+
+  OutputLanes() : sums(0), bytes(0) {}
+
+  void set(int lane, ap_int<32> sum, const FilterParams& p, const Output& output) {
+#pragma HLS INLINE
+    sums.range(32 * lane + 31, 32 * lane) = sum;
+    bytes.range(8 * lane + 7, 8 * lane) =
+        requantize(sum, p.multiplier, p.shift, output.zero_point, output.low, output.high);
+  }
+
+  /// The beat with these lanes behind those that it holds: an int8 beat takes 8 / LANES steps, an
+  /// int32 one, of two lanes, one.
+  ap_uint<64> append_to(ap_uint<64> beat, const Output& output) const {
+#pragma HLS INLINE
+    const ap_uint<64> grown = (beat >> (8 * LANES)) | (ap_uint<64>(bytes) << (64 - 8 * LANES));
+    return output.int8 ? grown : ap_uint<64>(sums);
+  }
+};
+
 }  // namespace convloom
 
 #endif  // CONVLOOM_COMMON_REQUANTIZE_H_

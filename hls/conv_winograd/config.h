@@ -5,10 +5,10 @@
 
 #include "contract.h"
 #include "data_pack.h"
+#include "requantize.h"
 #include "resources.h"
-#include "results.h"
+#include "tiles.h"
 #include "transforms.h"
-#include "types.h"
 
 namespace convloom {
 namespace winograd {
@@ -19,21 +19,17 @@ namespace contract = conv_winograd_contract;
 template <class S>
 struct Config {
   static const int M = S::tile;  // outputs per tile and axis
-  static const int TILE_BITS = index_bits(M);
-  static const int T = M + 2;  // inputs per tile and axis
+  static const int T = M + 2;    // inputs per tile and axis
   static const int ELEMENTS = T * T;
   static const int COLS = S::cols;  // filters of a block, a column of the array each
   static const int KERNEL_WORDS = S::kernel_words;  // (channel, block) pairs of resident kernels
   static const int MAX_BLOCKS = S::max_blocks;      // of a group
   static const int MAX_FILTERS = MAX_BLOCKS * COLS;
   static const int RING_WORDS = S::ring_words;  // beats per bank of map rows
-  static const int MAX_SLOTS = 255;             // rows per bank
   static const int RAW_WORDS = S::raw_words;    // 8 raw kernels each
   static const int LANES = 2;                   // outputs transformed and requantised per cycle
 
   typedef convloom::winograd::Transform<M> Transform;
-  static const int V_BITS = Transform::V_BITS;
-  static const int U_BITS = Transform::U_BITS;
   static const int SUM_BITS = Transform::SUM_BITS;
 
   // Cycles.  The array takes a tile of one channel per cycle: with C channels a tile and block last
@@ -48,15 +44,12 @@ struct Config {
   //   out   LANES outputs per cycle: M²/LANES cycles per filter and tile (z2: 48 per block, so from
   //         C = 48 on the array is never held up); int8 a beat in 4 cycles, int32 a beat per cycle.
   static const int DRAIN = COLS - 1 + COLS * T;  // from one capture of the first column to the next
-  static const int FILTER_CYCLES = M * M / LANES;
-  static const int MACS = COLS * M * M * 9;  // of the direct convolution, per cycle of the array
+  static const int MACS = COLS * M * M * 9;      // of the direct convolution, per array cycle
 
   static const int DSP = ELEMENTS * COLS + 2 * LANES;
-  static const int KERNEL_BRAM36 = COLS * bram36(ELEMENTS * U_BITS, KERNEL_WORDS);
-  static const int RING_BRAM36 = T * bram36(64, RING_WORDS);
-  static const int RAW_BRAM36 = bram36(9 * 64, RAW_WORDS);
-  static const int BRAM36 = KERNEL_BRAM36 + RING_BRAM36 + RAW_BRAM36 + bram36(54, MAX_FILTERS) +
-                            bram36(64, 2 * MAX_FILTERS);
+  static const int BRAM36 = COLS * bram36(ELEMENTS * Transform::U_BITS, KERNEL_WORDS) +
+                            T * bram36(64, RING_WORDS) + bram36(9 * 64, RAW_WORDS) +
+                            bram36(54, MAX_FILTERS) + bram36(64, 2 * MAX_FILTERS);
 
   static_assert(M == 2 || M == 4, "there are transforms for F(2×2) and F(4×4)");
   static_assert(COLS % 2 == 0,
@@ -67,15 +60,22 @@ struct Config {
   static_assert(T <= 8,
                 "8 channels of a tile are read in no more cycles than they take in the array");
   static_assert(9 * KERNEL_WORDS * (1 << 14) < (1 << 27), "an output fits 28 bits");
-  static_assert(COLS * FILTER_CYCLES >= DRAIN || M == 2,
+  static_assert(COLS * M * M / LANES >= DRAIN || M == 2,
                 "outputs, not the drain, limit short blocks");
   static_assert(DSP <= 220, "xc7z020: 220 DSP48E1");
   static_assert(BRAM36 <= 120, "xc7z020: 140 RAMB36E1, 20 of them for FIFOs and DMA");
 
-  typedef Pack<V_BITS, ELEMENTS> InputTile;    // V of a tile and channel
-  typedef Pack<U_BITS, ELEMENTS> KernelTile;   // U of a filter and channel
-  typedef Pack<SUM_BITS, T> SumColumn;         // one column of the T×T sums, top first
-  typedef ap_uint<8 * kBeatBytes * T> Pixels;  // T pixels one above the other, 8 channels each
+  typedef Pack<Transform::V_BITS, ELEMENTS> InputTile;   // V of a tile and channel
+  typedef Pack<Transform::U_BITS, ELEMENTS> KernelTile;  // U of a filter and channel
+  typedef Pack<SUM_BITS, T> SumColumn;                   // one column of the T×T sums, top first
+
+  // What the streams carry.
+  typedef Marked<ap_uint<8 * kBeatBytes * T>> PixelToken;  // T pixels of 8 channels, top first
+  typedef Marked<InputTile> TileToken;
+  typedef Marked<SumColumn> SumToken;
+  struct KernelPair {
+    KernelTile of[2];  // filters 2i and 2i + 1 of a block, one channel
+  };
 };
 
 // 36 · 6 multipliers and 2 · 2 for requantisation; 6 filters · 16 outputs · 9 taps = 864 MACs a
@@ -84,98 +84,21 @@ struct Config {
 typedef Config<contract::z2> ConfigZ2;
 static_assert(ConfigZ2::DSP == 220, "z2 uses every DSP48E1");
 static_assert(ConfigZ2::MACS == 864, "z2: peak of 864 MACs per cycle");
-static_assert(ConfigZ2::KERNEL_BRAM36 == 42 && ConfigZ2::RING_BRAM36 == 48 &&
-                  ConfigZ2::BRAM36 == 100,
-              "z2: 100 BRAM36");
+static_assert(ConfigZ2::BRAM36 == 100, "z2: 100 BRAM36");
 
-/// What the place of a tile and block in the run decides behind it.
-struct Marks {
-  bool tile_end;  // last block of the tile
-  bool pass_end;  // last tile of the group's pass: its kernels are not needed again
-  bool final;     // last block of the run
-  bool bottom;    // last tile row of the image
-  bool right;     // last tile column
-};
-
-/// T pixels of 8 channels (the pixels of one map column), and where they belong.
-template <class C>
-struct PixelColumn {
-  typename C::Pixels pixels;
-  bool call;  // kernels of the next group may be asked for
-  Marks marks;
-};
-
-template <class C>
-struct InputToken {
-  typename C::InputTile v;
-  bool call;
-  Marks marks;
-};
-
-/// U of filters 2i and 2i + 1 of a block, one channel.
-template <class C>
-struct KernelPair {
-  typename C::KernelTile even;
-  typename C::KernelTile odd;
-  bool group_end;
-};
-
-template <class C>
-struct SumToken {
-  typename C::SumColumn sums;
-  Marks marks;
-};
-
-/// Two outputs side by side, times f².
-template <class C>
-struct OutputPair {
-  ap_int<C::SUM_BITS> first;
-  ap_int<C::SUM_BITS> second;
-  Marks marks;
-};
-
-/// The checked registers.  `last_x` is the highest index of x, `final_x` that of the last of its
-/// kind.
+/// The checked registers but those of the map.  `last_x` is the highest index of x; the last group
+/// may be smaller than the others.
 struct Shape {
   bool run;
-  bool int8_output;
-  bool repeat_map;
-  ap_uint<16> pad_top;
-  ap_uint<16> pad_left;
-  ap_uint<16> end_row;  // pad_top + height: padded rows from here on are padding
-  ap_uint<16> end_col;
-  ap_uint<16> last_padded_row;  // of an image
-  ap_uint<16> last_row_beat;    // width · beats per pixel
-  ap_uint<16> first_word;       // pad_left · beats per pixel
-  ap_uint<16> row_words;        // padded width · beats per pixel
-  ap_uint<8> pixel_beats;
-  ap_uint<8> last_slot;
-  ap_uint<16> ring_rows;
   ap_uint<16> last_channel;
-  ap_uint<3> last_lane;  // channels of the last beat
-  ap_uint<16> last_image;
-  ap_uint<16> last_tile_row;
-  ap_uint<16> last_tile_col;
-  ap_uint<16> call_tile_col;
-  ap_uint<16> last_set;
-  ap_uint<16> last_set_image;
-  ap_uint<16> final_set_image;
-  ap_uint<16> last_strip;
-  ap_uint<16> last_strip_row;
-  ap_uint<16> final_strip_row;
-  ap_uint<16> last_round;               // times that in1 comes
-  ap_uint<index_bits(4)> last_out_row;  // of the last tile
-  ap_uint<index_bits(4)> last_out_col;
-  ap_uint<16> filters;
+  ap_uint<2> last_out_row;  // of the last tile
+  ap_uint<2> last_out_col;
+  ap_uint<16> last_round;  // times that in1 comes
   ap_uint<16> last_group;
-  ap_uint<8> last_block;
-  ap_uint<8> final_block;
-  ap_uint<16> last_group_word;  // raw words of a group
-  ap_uint<16> final_group_word;
-  ap_uint<8> x_zero_point;
-  ap_int<8> y_zero_point;
-  ap_int<8> clamp_low;
-  ap_int<8> clamp_high;
+  Bound<16> last_filter;       // of a group
+  ap_uint<16> last_real;       // filter of the last group that is one of the layer's
+  Bound<16> last_kernel_pair;  // of a group: a kernel for each channel and filter
+  Output output;
 };
 
 }  // namespace winograd

@@ -56,17 +56,16 @@ extern "C" void conv_winograd(
 #pragma HLS DATAFLOW
   using namespace convloom;
   using namespace convloom::winograd;
-  hls::stream<Shape> to_pixels("to_pixels"), to_tiles("to_tiles"), to_weights("to_weights");
-  hls::stream<Shape> to_kernels("to_kernels"), to_array("to_array"), to_scale("to_scale");
-  hls::stream<bool> to_outputs("to_outputs");
+  hls::stream<TileMap> to_pixels("to_pixels");
+  hls::stream<Shape> to_tiles("to_tiles"), to_weights("to_weights"), to_kernels("to_kernels");
+  hls::stream<Shape> to_array("to_array"), to_scale("to_scale");
   hls::stream<ap_uint<8>> to_write("to_write");
-  hls::stream<PixelColumn<Winograd>> columns("columns");
-  hls::stream<InputToken<Winograd>> tiles("tiles");
+  hls::stream<Winograd::PixelToken> columns("columns");
+  hls::stream<Winograd::TileToken> tiles("tiles");
   hls::stream<ap_uint<64>> params("params");
   hls::stream<ap_uint<576>> raw("raw");
-  hls::stream<KernelPair<Winograd>> kernels("kernels");
-  hls::stream<SumToken<Winograd>> sums("sums");
-  hls::stream<OutputPair<Winograd>> pairs("pairs");
+  hls::stream<Winograd::KernelPair> kernels("kernels");
+  hls::stream<Winograd::SumToken> sums("sums");
   hls::stream<OutBeat> beats("beats");
   hls::stream<bool> in0_tlast_ok("in0_tlast_ok"), in1_tlast_ok("in1_tlast_ok");
 // The raw kernels of a group wait here while the group before is used: they are the other half of
@@ -74,20 +73,20 @@ extern "C" void conv_winograd(
 #pragma HLS STREAM variable = raw depth = Winograd::RAW_WORDS
 // The array may ask for a group's kernels while outputs of two groups before still leave.
 #pragma HLS STREAM variable = params depth = 2 * Winograd::MAX_FILTERS
+// A block's columns of sums come one per cycle, and the output side takes T in M²/2 cycles.
+#pragma HLS STREAM variable = sums depth = 16
 
-  check_registers<Winograd>(height, width, channels, filters, pad_top, pad_left, out_height,
-                            out_width, image_sets, set_images, set_images_last, strips, strip_rows,
-                            strip_rows_last, groups, group_blocks, group_blocks_last, row_slots,
-                            loop_order, int8_output, x_zero_point, y_zero_point, clamp_low,
-                            clamp_high, to_pixels, to_tiles, to_weights, to_kernels, to_array,
-                            to_outputs, to_scale, to_write);
-  read_pixels<Winograd>(in0, to_pixels, columns, in0_tlast_ok);
+  check_registers<Winograd>(
+      height, width, channels, filters, pad_top, pad_left, out_height, out_width, image_sets,
+      set_images, set_images_last, strips, strip_rows, strip_rows_last, groups, group_blocks,
+      group_blocks_last, row_slots, loop_order, int8_output, x_zero_point, y_zero_point, clamp_low,
+      clamp_high, to_pixels, to_tiles, to_weights, to_kernels, to_array, to_scale, to_write);
+  read_tiles<Winograd::T, Winograd::M, Winograd::RING_WORDS>(in0, to_pixels, columns, in0_tlast_ok);
   transform_tiles<Winograd>(to_tiles, columns, tiles);
   read_weights<Winograd>(in1, to_weights, params, raw, in1_tlast_ok);
   transform_kernels<Winograd>(to_kernels, raw, kernels);
   winograd_array<Winograd>(to_array, tiles, kernels, sums);
-  transform_outputs<Winograd>(to_outputs, sums, pairs);
-  scale_outputs<Winograd>(to_scale, pairs, params, beats);
+  scale_outputs<Winograd>(to_scale, sums, params, beats);
   write_results<contract::in0_tlast, contract::in1_tlast>(beats, to_write, in0_tlast_ok,
                                                           in1_tlast_ok, out, status);
 }

@@ -16,10 +16,10 @@ namespace winograd {
 typedef ap_int<16> Wide;
 
 /// Static functions of Transform<M>, T = M + 2:
-///   input(d[T], v[T])    one axis of Bᵀd…
-///   kernel(g[3], u[T])   one axis of the scaled Gg…
-///   output(m[T], y[M])   one axis of Aᵀm…, the rows of m scaled first; modulo 2^SUM_BITS
-///   quotient(sum)        sum / f², exact
+///   apply(d[T], v[T])   one axis of Bᵀd…
+///   apply(g[3], u[T])   one axis of the scaled Gg…
+///   apply(m[T], y[M])   one axis of Aᵀm…, the rows of m scaled first; modulo 2^SUM_BITS
+///   quotient(sum)       sum / f², exact
 /// V_BITS, U_BITS: of int8 maps and weights.  SUM_BITS: f²·Y modulo 2^SUM_BITS gives Y modulo 2^28,
 /// so sums wrap and are right all the same as long as Y fits 28 bits.
 template <int M>
@@ -32,7 +32,7 @@ struct Transform<2> {
   static const int U_BITS = 12;
   static const int SUM_BITS = 30;
 
-  static void input(const Wide (&d)[4], Wide (&v)[4]) {
+  static void apply(const Wide (&d)[4], Wide (&v)[4]) {
 #pragma HLS INLINE
     v[0] = d[0] - d[2];
     v[1] = d[1] + d[2];
@@ -40,7 +40,7 @@ struct Transform<2> {
     v[3] = d[1] - d[3];
   }
 
-  static void kernel(const Wide (&g)[3], Wide (&u)[4]) {
+  static void apply(const Wide (&g)[3], Wide (&u)[4]) {
 #pragma HLS INLINE
     const Wide outer = g[0] + g[2];
     u[0] = g[0] << 1;
@@ -49,7 +49,7 @@ struct Transform<2> {
     u[3] = g[2] << 1;
   }
 
-  static void output(const ap_int<SUM_BITS> (&m)[4], ap_int<SUM_BITS> (&y)[2]) {
+  static void apply(const ap_int<SUM_BITS> (&m)[4], ap_int<SUM_BITS> (&y)[2]) {
 #pragma HLS INLINE
     y[0] = m[0] + m[1] + m[2];
     y[1] = m[1] - m[2] - m[3];
@@ -70,7 +70,7 @@ struct Transform<4> {
   static const int U_BITS = 14;
   static const int SUM_BITS = 34;
 
-  static void input(const Wide (&d)[6], Wide (&v)[6]) {
+  static void apply(const Wide (&d)[6], Wide (&v)[6]) {
 #pragma HLS INLINE
     const Wide even = d[4] - d[2], odd = d[3] - d[1];
     const Wide twice = odd << 1, far = odd << 2;
@@ -86,7 +86,7 @@ struct Transform<4> {
 
   /// Rows (3,0,0) (−1,−1,−1) (−1,1,−1) (1,2,4) (1,−2,4) (0,0,3): they lack 2, 4, 4, 1, 1, 8 of
   /// 24·G.
-  static void kernel(const Wide (&g)[3], Wide (&u)[6]) {
+  static void apply(const Wide (&g)[3], Wide (&u)[6]) {
 #pragma HLS INLINE
     const Wide outer = g[0] + g[2];
     const Wide weighted = g[0] + Wide(g[2] << 2), middle = g[1] << 1;
@@ -98,7 +98,7 @@ struct Transform<4> {
     u[5] = g[2] + Wide(g[2] << 1);
   }
 
-  static void output(const ap_int<SUM_BITS> (&m)[6], ap_int<SUM_BITS> (&y)[4]) {
+  static void apply(const ap_int<SUM_BITS> (&m)[6], ap_int<SUM_BITS> (&y)[4]) {
 #pragma HLS INLINE
     typedef ap_int<SUM_BITS> Sum;
     const Sum near = Sum(m[1] + m[2]) << 2, near_odd = Sum(m[1] - m[2]) << 2;

@@ -284,11 +284,12 @@ MUTANTS = {
     "wrong kernel row": ("transforms.h", "u[4] = weighted - middle", "u[4] = weighted + middle"),
     "wrong quotient": ("transforms.h", "y.range(3, 0)", "y.range(4, 1)"),
     "stale U": ("compute.h", "at != written", "true"),
-    "drain overtaken": ("compute.h", "&& drain_left != 0)", "&& false)"),
-    "dropped last tile": ("read.h", "tile_col.tick(s.last_tile_col)", "tile_col.tick(0)"),
-    "dropped beat": ("write.h", "complete && begun", "complete && begun && !out.last"),
-    "row given up early": ("read.h", "kept = !s.repeat_map &&", "kept = false &&"),
-    "padding not filled": ("read.h", "inside ? beat : padding", "beat"),
+    "drain overtaken": ("compute.h", "&& drain_left > 1)", "&& false)"),
+    "dropped last tile": ("tiles.h", "tile_col.tick(s.last_tile_col)", "tile_col.tick(0)"),
+    "dropped beat": ("write.h", "if (complete &&", "if (!out.last && complete &&"),
+    "row given up early": ("tiles.h", "kept = !s.repeat_map &&", "kept = false &&"),
+    "row overwritten": ("tiles.h", "!= s.ring_rows", "!= s.ring_rows + 1"),
+    "padding not filled": ("tiles.h", "inside_row && inside[i] ? pixel : padding", "pixel"),
 }  # fmt: skip
 
 
