@@ -41,7 +41,7 @@ rtl: $(READY) ## the compiler's tests and the RTL benches under Verilator
 	$(PY) -m pytest -n $(JOBS) tests/compiler tests/rtl_sim $(ARGS)
 
 .PHONY: bench
-bench: $(READY) ## speed of C-simulation: our headers against the open Xilinx ones
+bench: $(READY) ## bytes of the lowerings, speed of C-simulation and of the virtual board
 	$(PY) scripts/run_benchmarks.py $(ARGS)
 
 .PHONY: deploy

@@ -12,16 +12,17 @@ __all__ = ["FILE", "Counters", "free_contiguous"]
 FILE = "/proc/vboard/counters"
 
 
-def _read(device: Any, path: str) -> bytes | None:
-    """A file of the board, through PYNQ.remote or from this machine; None if there is none."""
+def _read(device: Any, path: str) -> bytes:
+    """A file of the board, through PYNQ.remote or from this machine."""
     if hasattr(device, "read_file"):
-        if not device.exists_file(path).exists:
-            return None
         return bytes(device.read_file(path))
-    try:
-        return Path(path).read_bytes()
-    except OSError:
-        return None
+    return Path(path).read_bytes()
+
+
+def _exists(device: Any, path: str) -> bool:
+    if hasattr(device, "exists_file"):
+        return bool(device.exists_file(path).exists)
+    return Path(path).is_file()
 
 
 class Counters:
@@ -29,14 +30,13 @@ class Counters:
 
     def __init__(self, device: Any) -> None:
         self._device = device
-        self.there = _read(device, FILE) is not None
+        self.there = _exists(device, FILE)
 
     def read(self) -> dict[str, Any] | None:
         """The whole table (its layout: docs/driver.md)."""
         if not self.there:
             return None
-        data = _read(self._device, FILE)
-        return None if data is None else json.loads(data)
+        return json.loads(_read(self._device, FILE))
 
     @staticmethod
     def moved(table: dict[str, Any]) -> int:
@@ -46,8 +46,9 @@ class Counters:
 
 def free_contiguous(device: Any) -> int | None:
     """Bytes of contiguous memory that Linux on the board says are free; None if it does not say."""
-    data = _read(device, "/proc/meminfo")
-    for line in (data or b"").decode("ascii", "replace").splitlines():
+    path = "/proc/meminfo"
+    data = _read(device, path) if _exists(device, path) else b""
+    for line in data.decode("ascii", "replace").splitlines():
         words = line.split()
         if len(words) >= 2 and words[0] == "CmaFree:" and words[1].isdigit():
             return int(words[1]) * 1024

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -163,7 +163,9 @@ class ConvOverlay(pynq.Overlay):
     @property
     def clock_mhz(self) -> float | None:
         """The PL clock: what the board models, or what pynq 4 finds in the .hwh."""
-        table = self.counters.read() if self._conv is not None else None
+        return self._clock_mhz(self.counters.read() if self._conv is not None else None)
+
+    def _clock_mhz(self, table: Mapping[str, Any] | None) -> float | None:
         if table is not None:
             return float(table["clock_mhz"])
         for clock in self.clock_dict.values():
@@ -292,7 +294,7 @@ class ConvOverlay(pynq.Overlay):
             transfers={**{s: len(t) for s, t in job.streams.items()}, "out": 1},
             weights_kept=kept,
             seconds=dict(watch.seconds),
-            clock_mhz=self.clock_mhz,
+            clock_mhz=self._clock_mhz(table),
             cycles=None if table is None else table["run"]["cycles"],
             macs=job.layer.macs,
             host=tuple(watch.events),
