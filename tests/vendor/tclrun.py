@@ -17,11 +17,14 @@ import pytest
 
 RECORDER = Path(__file__).with_name("recorder.tcl")
 SECONDS = 60
-# Python's own Tcl as a tclsh: no window is made.
-_TKINTER = (
-    "import sys, tkinter; t = tkinter.Tcl(); t.setvar('argv', sys.argv[2:]); "
-    "t.eval('source {' + sys.argv[1] + '}')"
-)
+# Python's own Tcl as a tclsh: no window is made, and `exit` is given back to it.
+_TKINTER = """
+import os, sys, tkinter
+t = tkinter.Tcl()
+t.createcommand("exit", lambda code="0": (t.eval("flush stdout"), os._exit(int(code))))
+t.setvar("argv", sys.argv[2:])
+t.eval("source {" + sys.argv[1] + "}")
+"""
 
 
 class Refusal(Exception):
@@ -44,14 +47,21 @@ class Run:
 
 
 @functools.lru_cache
-def tcl_argv() -> tuple[str, ...]:
-    """tclsh, or the Tcl inside Python; a test that finds neither is skipped, which CI forbids."""
-    tclsh = shutil.which("tclsh") or shutil.which("tclsh8.6")
-    if tclsh:
-        return (tclsh,)
+def interpreters() -> tuple[tuple[str, ...], ...]:
+    """The Tcl interpreters that are here: tclsh, and the one inside Python, where it was built in."""
+    found: list[tuple[str, ...]] = []
+    if tclsh := shutil.which("tclsh") or shutil.which("tclsh8.6"):
+        found.append((tclsh,))
     if importlib.util.find_spec("_tkinter"):
-        return (sys.executable, "-c", _TKINTER)
-    pytest.skip("no Tcl interpreter: apt install tcl (or python3-tk)")
+        found.append((sys.executable, "-c", _TKINTER))
+    return tuple(found)
+
+
+def tcl_argv() -> tuple[str, ...]:
+    """The first interpreter; a test that finds none is skipped, which CI forbids."""
+    if not interpreters():
+        pytest.skip("no Tcl interpreter: apt install tcl (or python3-tk)")
+    return interpreters()[0]
 
 
 def _decode(word: str) -> str:
