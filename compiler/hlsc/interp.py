@@ -78,6 +78,9 @@ def interpret(
         for n, p in ports.items()
         if p.kind not in {"axis", "ap_memory"} and p.direction == "in"
     }
+    buffers = {
+        b.name: [source() & ((1 << b.width) - 1) for _ in range(b.depth)] for b in design.buffers
+    }
     for n, p in ports.items():
         if p.kind == "ap_memory":
             given = [w & ((1 << p.width) - 1) for w in (arrays or {}).get(n, ())]
@@ -86,13 +89,15 @@ def interpret(
             result.arrays[n] = given or [source() & ((1 << p.width) - 1) for _ in range(p.depth)]
     running: dict[str, Generator[_Wait, None, None]] = {}
     for process in design.processes:
-        running[process.name] = _run(process, queues, caps, values, result, source, limit)
+        running[process.name] = _run(process, queues, caps, values, result, source, limit, buffers)
     waits: dict[str, _Wait] = {}
     while running:
         moved = False
         for name in list(running):
             wait = waits.get(name)
             if wait is not None and not _ready(wait, queues, caps):
+                continue
+            if any(b.consumer == name and b.producer in running for b in design.buffers):
                 continue
             moved = True
             try:
@@ -126,6 +131,8 @@ def _deadlock(design: Design, waits: Mapping[str, _Wait], queues: Mapping[str, d
         other = (c.producer if kind == "read" else c.consumer) or "the port"
         fill = f"{len(queues[channel])} of {c.depth} words"
         state = "empty" if kind == "read" else "full"
+        late = [b for b in design.buffers if b.consumer == other and b.producer in waits]
+        other += "".join(f", which starts when {b.producer} has ended (array {b.name})" for b in late)
         lines.append(f"{name} waits to {kind} {channel} ({state}, {fill}), held up by {other}")
     return "; ".join(lines)
 
@@ -268,6 +275,7 @@ def _run(
     result: Result,
     undefined: Callable[[], int],
     limit: int,
+    buffers: Mapping[str, list[int]],
 ) -> Generator[_Wait, None, None]:
     compiled = {}
     for region in process.regions:
@@ -284,7 +292,7 @@ def _run(
     }
     for m in process.memories:
         if m.external is not None:
-            memories[m.name] = result.arrays[m.external]  # type: ignore[assignment]
+            memories[m.name] = {**buffers, **result.arrays}[m.external]  # type: ignore[assignment]
     where: str | None = process.regions[0].name
     while where is not None:
         region_function = compiled[where]

@@ -24,6 +24,7 @@ __all__ = [
     "COMPARE",
     "SIDE_EFFECTS",
     "Arg",
+    "Buffer",
     "Channel",
     "Dependence",
     "Design",
@@ -236,6 +237,21 @@ class Channel:
 
 
 @dataclass(frozen=True)
+class Buffer:
+    """An array between two processes: the consumer starts when the producer has ended.
+
+    Each of them has a `Memory` with its name as `external`.
+    """
+
+    name: str
+    width: int
+    depth: int
+    producer: str
+    consumer: str
+    loc: Loc | None = None
+
+
+@dataclass(frozen=True)
 class Port:
     """An argument of the top function.
 
@@ -264,6 +280,7 @@ class Design:
     control: str = "ap_ctrl_hs"  # or ap_ctrl_none
     control_bundle: str = ""  # s_axilite bundle that carries ap_ctrl_hs; "": plain wires
     loc: Loc | None = None
+    buffers: tuple[Buffer, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"design {self.top} {self.control}"]
@@ -274,6 +291,8 @@ class Design:
         for c in self.channels:
             ends = f"{c.producer or 'port'} -> {c.consumer or 'port'}"
             lines.append(f"channel {c.name}.{c.width} depth {c.depth} {ends}")
+        for b in self.buffers:
+            lines.append(f"buffer {b.name} {b.depth}x{b.width} {b.producer} -> {b.consumer}")
         return "\n".join(lines + [str(p) for p in self.processes]) + "\n"
 
     def validate(self) -> Design:
@@ -281,9 +300,11 @@ class Design:
         channels = {c.name: c for c in self.channels}
         ports = {p.name: p for p in self.ports}
         processes = {p.name for p in self.processes}
+        buffers = {b.name: b for b in self.buffers}
         outside = [m.external for p in self.processes for m in p.memories if m.external is not None]
         for kind, names in (
-            ("ap_memory port", outside),
+            ("ap_memory port", [x for x in outside if x not in buffers]),
+            ("port and buffer", [*ports, *buffers]),
             ("channel", [c.name for c in self.channels]),
             ("port", [p.name for p in self.ports]),
             ("process", [p.name for p in self.processes]),
@@ -307,12 +328,14 @@ class Design:
                     raise IRError(f"{process.name}.{m.name}: initial words must fit the memory")
                 if m.ports not in {"1r1w", "1rw", "2rw"}:
                     raise IRError(f"{process.name}.{m.name}: ports must be 1r1w, 1rw or 2rw")
-                port = None if m.external is None else ports.get(m.external)
-                if m.external is not None and (
-                    port is None
-                    or (port.kind, port.width, port.depth) != ("ap_memory", m.width, m.depth)
-                ):
+                if m.external is None:
+                    continue
+                place = buffers.get(m.external) or ports.get(m.external)
+                if place is None or (place.width, place.depth) != (m.width, m.depth):
                     raise IRError(f"{process.name}.{m.name}: no port {m.external} of this size")
+                ends = (place.producer, place.consumer) if isinstance(place, Buffer) else ()
+                if ends and process.name not in ends:
+                    raise IRError(f"{process.name}.{m.name}: buffer {place.name} joins other processes")
             for region in process.regions:
                 where = f"{process.name}.{region.name}"
                 _check_region(where, process, region, channels, ports)

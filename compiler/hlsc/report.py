@@ -15,7 +15,7 @@ from hlsc.backend import axilite
 from hlsc.backend.lower import Rtl
 from hlsc.backend.top import axis_signals
 from hlsc.interp import RunError, interpret
-from hlsc.ir import Design, Node, Process, Region
+from hlsc.ir import Buffer, Channel, Design, Node, Process, Region
 from hlsc.schedule.delays import Timing, memory_style, multiplier_dsps
 from hlsc.schedule.problem import source
 from hlsc.schedule.sdc import Schedule
@@ -63,6 +63,18 @@ def make_report(
             for p in design.processes
             for m in p.memories
             if m.external is None
+        ]
+        + [
+            {
+                "process": f"{b.producer} -> {b.consumer}",
+                "name": b.name,
+                "width": b.width,
+                "depth": b.depth,
+                "style": "bram",
+                "bram36": _bram36(b.width, b.depth),
+                **_at(b.loc),
+            }
+            for b in design.buffers
         ],
         "fifos": [
             {
@@ -221,6 +233,12 @@ def _ports(design: Design) -> list[dict[str, Any]]:
 def warnings(design: Design, schedules: Schedules) -> list[str]:
     """Missed initiation intervals, and operators slower than the clock."""
     found = []
+    for b in design.buffers:
+        for c in _late_reads(design, b):
+            found.append(
+                f"{b.loc or b.name}: {b.consumer} starts when {b.producer} has ended (array {b.name}): "
+                f"stream {c.name} must hold all that is written to it before (depth {c.depth})"
+            )
     for p in design.processes:
         for r in p.regions:
             s = schedules[(p.name, r.name)]
@@ -235,6 +253,18 @@ def warnings(design: Design, schedules: Schedules) -> list[str]:
                     f"{n.loc or p.name}: {n.op} of {n.width} bits takes longer than a clock period"
                 )
     return found
+
+
+def _late_reads(design: Design, b: Buffer) -> list[Channel]:
+    """Streams into a buffer's consumer that its producer feeds, directly or through others."""
+    reach, work = {b.producer}, [b.producer]
+    while work:
+        p = work.pop()
+        nexts = [c.consumer for c in design.channels if c.producer == p and c.consumer]
+        nexts = [x for x in nexts if x not in reach and x != b.consumer]
+        work += nexts
+        reach |= set(nexts)
+    return [c for c in design.channels if c.consumer == b.consumer and c.producer in reach]
 
 
 def table(report: Mapping[str, Any]) -> str:

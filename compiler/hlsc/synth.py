@@ -144,6 +144,7 @@ def _shortened(design: Design, places: Sequence[Path]) -> Design:
         design.control,
         design.control_bundle,
         loc(design.loc),
+        tuple(replace(b, loc=loc(b.loc)) for b in design.buffers),
     )
 
 

@@ -314,7 +314,7 @@ CASES |= {
     ),
     "joined by a variable": (
         FLOW + "int x;\ngive(in, x);\ntake(x, out); }",
-        "variable 'x' must not join processes; pass the value by hls::stream",
+        "variable 'x' must not join processes: only arrays of integers and streams do",
         9,
     ),
     "condition": (

@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hlsc.csim import Kernel
+from hlsc.errors import HlscError
 from hlsc.flow import rtl_kernel
+from hlsc.interp import interpret
 from hlsc.rtlsim import STALLS
+from hlsc.synth import synthesize
 
 SUBSET = Path(__file__).parent / "subset"
 
@@ -34,3 +38,57 @@ def test_functions_that_are_called_one_after_the_other(rng, seed, stall) -> None
     for n, rounds in ((0, 0), (1, 0), (8, 3), (5, 2), (0, 3), (7, 1)):
         words = [rng.integers(-500, 500, n * (rounds + 1))] if n else []
         agree("functions", {"in": words}, {"n": n, "rounds": rounds}, stall, seed)
+
+
+@pytest.mark.parametrize("stall", STALLS)
+def test_arrays_between_processes(rng, seed, stall) -> None:
+    for n in (0, 8, 3):
+        agree("buffers", {"in": [rng.integers(-500_000, 500_000, 32)]}, {"n": n}, stall, seed)
+
+
+def test_arrays_between_processes_in_the_interpreter_and_in_the_report(rng) -> None:
+    source = [SUBSET / "buffers.cpp"]
+    words = rng.integers(-500_000, 500_000, 32)
+    expected = Kernel(source, "buffers").run({"in": [words]}, {"n": 5})
+    made = synthesize(source, "buffers")
+    run = interpret(made.design, {"in": [int(x) for x in words]}, {"n": 5})
+    for stream, (want,) in expected.streams.items():
+        assert run.streams[stream] == [int(x) & 0xFFFFFFFF for x in want]
+    rows = {x["name"]: x["process"] for x in made.report["memories"]}
+    assert rows["block"] == "fill -> transform" and rows["sums"] == "transform -> reverse"
+    assert any("stream side must hold all that is written to it" in w for w in made.report["warnings"])
+    assert {x["label"]: x["ii"] for x in made.report["loops"]}["rows"] == 1
+
+
+PROCESSES = """#include <hls_stream.h>
+#include <ap_int.h>
+typedef hls::stream<int> S;
+void fill(S& s, int a[8]) { for (int i = 0; i < 8; ++i) a[i] = s.read(); }
+void take(int a[8], S& s) { for (int i = 0; i < 8; ++i) s.write(a[i]); }
+void give(int a[8], S& s, S& back) { for (int i = 0; i < 8; ++i) { s.write(a[i]); back.write(i); } }
+void wait(S& s, S& back, int a[8]) { for (int i = 0; i < 8; ++i) a[i] = s.read() + back.read(); }
+void wide(S& s, ap_int<200> a[8]) { for (int i = 0; i < 8; ++i) a[i] = s.read(); }
+void thin(ap_int<200> a[8], S& s) { for (int i = 0; i < 8; ++i) s.write(a[i]); }
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("S b; wait(in, b, a); give(a, out, b);", "must not stand in a cycle: 'give'"),
+        ("S s; fill(in, a); take(a, s); fill(s, a); take(a, out);", "must have two processes, not 4"),
+        ("a[3] = 7; fill(in, a); take(a, out);", "must be filled by the first of them"),
+        ("take(a, out); fill(in, a);", "array 'a' must be written by 'take'"),
+        ("ap_int<200> w[8]; wide(in, w); thin(w, out);", "elements of at most 128 bits, not "),
+        (
+            "\n#pragma HLS ARRAY_PARTITION variable=a\nfill(in, a); take(a, out);",
+            "must not name 'a', which joins processes",
+        ),
+    ],
+)
+def test_arrays_between_processes_that_are_refused(tmp_path: Path, body: str, message: str) -> None:
+    text = f'extern "C" void top(S& in, S& out) {{\n#pragma HLS DATAFLOW\nint a[8];\n{body}\n}}\n'
+    (tmp_path / "top.cpp").write_text(PROCESSES + text)
+    with pytest.raises(HlscError, match=re.escape(message)) as caught:
+        synthesize([tmp_path / "top.cpp"], "top")
+    assert re.match(r"\S*top\.cpp:\d+: ", str(caught.value)), str(caught.value)

@@ -99,6 +99,11 @@ SUPPORTED = {
         "first(in, s); second(s, out);",
         before=FLOW,
     ),
+    "arrays between processes": top(
+        "#pragma HLS DATAFLOW\nint a[16]; fill(in, a); take(a, out);",
+        before="void fill(S& s, int a[16]) { for (int i = 0; i < 16; ++i) a[i] = s.read(); }\n"
+        "void take(int a[16], S& s) { for (int i = 0; i < 16; ++i) s.write(a[i]); }\n",
+    ),
     "arrays of streams": top(
         "#pragma HLS DATAFLOW\nS s[2]; first(in, s[0]); first(s[0], s[1]); second(s[1], out);",
         before=FLOW,
@@ -128,13 +133,14 @@ SUPPORTED = {
     ),
 }
 REFUSED = {
-    "arrays between processes": (
+    "structures, and arrays of them, between processes": (
         top(
-            "#pragma HLS DATAFLOW\nint a[16]; fill(in, a); take(a, out);",
-            before="void fill(S& s, int a[16]) { for (int i = 0; i < 16; ++i) a[i] = s.read(); }\n"
-            "void take(int a[16], S& s) { for (int i = 0; i < 16; ++i) s.write(a[i]); }\n",
+            "#pragma HLS DATAFLOW\nP a[4]; fill(in, a); take(a, out);",
+            before="struct P { int x; char y; };\n"
+            "void fill(S& s, P a[4]) { for (int i = 0; i < 4; ++i) a[i].x = a[i].y = s.read(); }\n"
+            "void take(P a[4], S& s) { for (int i = 0; i < 4; ++i) s.write(a[i].x + a[i].y); }\n",
         ),
-        "variable 'a' must not join processes; pass the value by hls::stream",
+        "variable 'a' must not join processes: only arrays of integers and streams do",
     ),
     "`m_axi`": (
         top("#pragma HLS INTERFACE m_axi port=n\nout.write(in.read());", "int n"),

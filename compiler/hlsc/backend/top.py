@@ -57,12 +57,14 @@ class _Top:
         self.rst = hw.inv(reset_n)
         self.scalars: dict[str, Sig] = {}
         self.drained: list[Sig] = []
+        self.pins: dict[tuple[str, str, str], Sig] = {}  # (process, buffer, pin)
         self.start = hw.later("run_start", 1)  # one cycle: every process begins
         self.done = hw.later("run_done", 1)
         self.ap_start = hw.later("ap_start_w", 1)
         self.idle = hw.later("run_idle", 1)
         self._streams()
         self._processes()
+        self._buffers()
         self._run()
         self._control()
 
@@ -130,7 +132,7 @@ class _Top:
         self.outs: dict[str, tuple[Sig, Sig]] = {}
         for p in self.design.processes:
             m = self.modules[p.name]
-            feeds = {"rst": self.rst, "start": self.start}
+            feeds = {"rst": self.rst, "start": self._start(p.name)}
             results = {"done": hw.later(f"p_{identifier(p.name)}_done", 1)}
             channels = {c.name: c for c in self.design.channels}
             for c in m.reads:
@@ -155,7 +157,7 @@ class _Top:
                 results[f"s_{n}"], results[f"s_{n}_vld"] = self.outs[port]
             for memory in p.memories:
                 if memory.external is not None:
-                    self._memory_pins(memory.external, m.hw, feeds, results)
+                    self._memory_pins(p.name, memory.external, m.hw, feeds, results)
             hw.instance(p.name, m.hw, feeds, results, p.loc)
             ended = hw.later(f"p_{identifier(p.name)}_ended", 1)
             now = hw.any(results["done"], ended)
@@ -176,10 +178,18 @@ class _Top:
                 hw.output(f"{identifier(p.name)}_ce0", hw.const(0, 1))
 
     def _memory_pins(
-        self, port: str, module: Hw, feeds: dict[str, Sig], results: dict[str, Sig]
+        self, process: str, port: str, module: Hw, feeds: dict[str, Sig], results: dict[str, Sig]
     ) -> None:
-        """The pins of a memory outside go straight through, named as Vitis HLS names them."""
+        """The pins of a memory outside go straight through, named as Vitis HLS names them; those of a
+        buffer are kept for `_buffers`."""
         hw, name = self.hw, identifier(port)
+        if any(b.name == port for b in self.design.buffers):
+            for pin, width in (*module.inputs, *module.outputs):
+                if re.fullmatch(rf"m_{name}_(?:address|ce|we|d|q)[01]", pin):
+                    value = hw.later(f"{process}_{pin}", width)
+                    (feeds if (pin, width) in module.inputs else results)[pin] = value
+                    self.pins[process, port, pin.removeprefix(f"m_{name}_")] = value
+            return
         own = re.compile(rf"m_({name}_(?:address|ce|we|d|q)[01])")
         for pin, width in module.inputs:
             if m := own.fullmatch(pin):
@@ -188,6 +198,50 @@ class _Top:
             if m := own.fullmatch(pin):
                 results[pin] = hw.later(f"pin_{pin}", width)
                 hw.output(m.group(1), results[pin])
+
+    def _start(self, process: str) -> Sig:
+        """A process starts with the run; the consumer of a buffer when its producers have ended."""
+        hw = self.hw
+        before = dict.fromkeys(b.producer for b in self.design.buffers if b.consumer == process)
+        if not before:
+            return self.start
+        started = hw.later(f"p_{identifier(process)}_started", 1)
+        ended = [hw.later(f"p_{identifier(p)}_ended", 1) for p in before]
+        now = hw.all(*ended, hw.inv(started))
+        after = hw.all(hw.any(now, started), hw.inv(self.done))
+        hw.register(f"{process}_started", after, reset=(self.rst, 0), into=started)
+        return now
+
+    def _buffers(self) -> None:
+        """One block RAM each: its processes run one after the other, taking turns at its ports."""
+        hw = self.hw
+        for b in self.design.buffers:
+            aw = max(1, (b.depth - 1).bit_length())
+            inputs: list[tuple[str, int]] = [("clk", 1)]
+            feeds, results = {"clk": hw.clk1}, {}
+            for port, end in enumerate(("_a", "_b")):
+                both = (b.producer, b.consumer)
+                ce, we, address, data = (
+                    {p: x for p in both if (x := self.pins.get((p, b.name, f"{pin}{port}")))}
+                    for pin in ("ce", "we", "address", "d")
+                )
+                pick = {
+                    f"addr{end}": [(ce[p], address[p]) for p in ce]
+                    or [(hw.const(0, 1), hw.const(0, aw))],
+                    f"wdata{end}": [(we[p], data[p]) for p in we]
+                    or [(hw.const(0, 1), hw.const(0, b.width))],
+                }
+                one = {f"en{end}": hw.any(*ce.values()), f"we{end}": hw.any(*we.values())}
+                one |= {name: hw.choose(cases) for name, cases in pick.items()}
+                inputs += [(name, sig.width) for name, sig in one.items()]
+                feeds |= one
+                results[f"rdata{end}"] = word = hw.later(f"buffer_{b.name}{end}", b.width)
+                for p in both:
+                    if q := self.pins.get((p, b.name, f"q{port}")):
+                        hw.define(q, word)
+            size = (("WIDTH", b.width), ("DEPTH", b.depth), ("AW", aw))
+            ram = Extern("hlsc_ram_2rw", size, tuple(inputs), tuple((n, b.width) for n in results))
+            hw.instance(f"{b.name}_buffer", ram, feeds, results, b.loc)
 
     def _run(self) -> None:
         """busy from start to the cycle in which all has ended and the output slices are empty."""

@@ -20,7 +20,7 @@ __all__ = ["Target", "array_facts", "find_target", "rename_allocas", "type_dimen
 
 _DEF = re.compile(r"^\s*(%[\w.$-]+) = (.*)$")
 _INLINED = re.compile(r"(?:\.i\d*)+$")
-ARGUMENT = "%p."  # how the parameters of a process that are arguments of the top begin
+ARGUMENT = ("%p.", "%b.")  # parameters of a process: arguments of the top, arrays between processes
 _STORAGE = {
     "ram_1p": "1rw",
     "ram_t2p": "2rw",
@@ -99,7 +99,9 @@ def check_target(found: Resolved, target: Target | None) -> Target:
         if found.pragma.name == "DEPENDENCE":
             return target
         raise found.error(
-            f"must not name '{variable}', an argument of the top: its ap_memory port stays one memory",
+            f"must not name '{variable}', an argument of the top: its ap_memory port stays one memory"
+            if target.name.startswith("%p.")
+            else f"must not name '{variable}', which joins processes: it is one block RAM",
             "copy it into a local array and name that",
         )
     if not dims:

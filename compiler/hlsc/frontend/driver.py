@@ -267,6 +267,11 @@ class _Compilation:
         said: dict[tuple[str, int], Resolved] = {}
         for marker, value, _ in area.markers:
             found = resolve(marker, self.rewriter.pragmas, self.top)
+            if value in area.buffers and found.pragma.name != "STREAM":
+                raise found.error(
+                    f"must not name '{value[1:]}', which joins processes: it is one block RAM",
+                    "copy it into a local array of a process and name that",
+                )
             if found.pragma.name != "STREAM":
                 raise found.error("must stand in the process that uses the variable")
             if value not in area.pointers:

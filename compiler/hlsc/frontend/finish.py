@@ -17,7 +17,7 @@ from hlsc.frontend.llvmtext import Function, ModuleText, strip_debug
 from hlsc.frontend.program import ArrayFacts, Binding, LoopFacts, ProcessCall, Program
 from hlsc.frontend.region import Region, constant_offset
 from hlsc.frontend.selects import select_values
-from hlsc.ir import Channel, Loc
+from hlsc.ir import Buffer, Channel, Loc
 
 __all__ = ["finish"]
 
@@ -75,6 +75,7 @@ def finish(
     channels, directions = _channels(area, arguments, module, ends, depths, loc)
     directions |= _array_directions(module, names, arguments, loc)
     ports, control = build_ports(top, arguments, interfaces, directions, loc)
+    buffers = _buffers(module, area, names, channels)
     calls = []
     for i, name in enumerate(names):
         f = module.function(f"hlsc.p.{name}")
@@ -87,7 +88,18 @@ def finish(
     _check_globals(module)
     loops = _rename_dependences(module, built.loops)
     text = _clean(module, names)
-    return Program(top, text, ports, channels, tuple(calls), loops, control.mode, control.bundle, loc)
+    return Program(
+        top,
+        text,
+        ports,
+        channels,
+        tuple(calls),
+        loops,
+        control.mode,
+        control.bundle,
+        loc,
+        buffers,
+    )
 
 
 def _split_arrays(f: Function, streams: _Streams) -> None:
@@ -180,6 +192,19 @@ def _channels(
     return tuple(channels), directions
 
 
+def _accesses(f: Function, pointer: str) -> tuple[bool, bool]:
+    """Whether a function loads and whether it stores through a pointer parameter."""
+    pointers, loads, stores = {pointer}, False, False
+    for _, _, line in f.lines():
+        if not pointers & set(re.findall(r"%[\w.$-]+", line)):
+            continue
+        if m := _POINTER.match(line):
+            pointers.add(m.group(1))
+        loads |= " load " in line or "@llvm.mem" in line
+        stores |= " store " in line or "@llvm.mem" in line
+    return loads, stores
+
+
 def _array_directions(
     module: ModuleText, names: Sequence[str], arguments: Sequence[Argument], loc: Loc | None
 ) -> dict[str, str]:
@@ -189,14 +214,7 @@ def _array_directions(
     for process in names:
         f = module.function(f"hlsc.p.{process}")
         for a in (a for a in arguments if a.kind == "array"):
-            pointers, loads, stores = {f"%p.{a.name}"}, False, False
-            for _, _, line in f.lines():
-                if not pointers & set(re.findall(r"%[\w.$-]+", line)):
-                    continue
-                if m := _POINTER.match(line):
-                    pointers.add(m.group(1))
-                stores |= " store " in line or "@llvm.mem" in line
-                loads |= " load " in line or "@llvm.mem" in line
+            loads, stores = _accesses(f, f"%p.{a.name}")
             if not (loads or stores):
                 continue
             if a.name in users:
@@ -209,6 +227,36 @@ def _array_directions(
             users[a.name] = process
             result[a.name] = "inout" if loads and stores else "in" if loads else "out"
     return result
+
+
+def _buffers(
+    module: ModuleText, area: Region, names: Sequence[str], channels: Sequence[Channel]
+) -> tuple[Buffer, ...]:
+    """The arrays between processes: written by the first, which nothing of the second comes back to."""
+    found = []
+    for alloca, s in area.buffers.items():
+        name, (first, second) = alloca[1:], (names[i] for i in s.users)
+        for process, what in ((first, "written"), (second, "used")):
+            loads, stores = _accesses(module.function(f"hlsc.p.{process}"), f"%b.{name}")
+            if not (stores if what == "written" else loads or stores):
+                raise SourceError(f"array '{name}' must be {what} by '{process}'", s.loc)
+        found.append(Buffer(name, s.width, s.depth, first, second, s.loc))
+    for b in found:
+        reach, work = {b.consumer}, [b.consumer]
+        while work:
+            p = work.pop()
+            nexts = [c.consumer for c in channels if c.producer == p and c.consumer]
+            nexts += [x.consumer for x in found if x.producer == p]
+            work += [x for x in nexts if x not in reach]
+            reach |= set(nexts)
+        if b.producer in reach:
+            raise SourceError(
+                f"array '{b.name}' must not stand in a cycle: '{b.consumer}', which starts when "
+                f"'{b.producer}' has ended, sends to it",
+                b.loc,
+                "pass the values by hls::stream",
+            )
+    return tuple(found)
 
 
 def _single(name: str, e: _Ends, loc: Loc | None) -> None:
@@ -248,6 +296,8 @@ def _bind(
         kept.append(f"{m.group(1)} {name}")
         if name in streams.single:
             bindings.append(Binding("channel", streams.single[name]))
+        elif name.startswith("%b."):
+            bindings.append(Binding("array", name[3:]))
         else:
             a = kinds[name]
             bindings.append(Binding("scalar" if a.kind == "in" else a.kind, a.name))
@@ -371,7 +421,7 @@ def _clean(module: ModuleText, names: Sequence[str]) -> str:
         text = str(f)
         used = set(re.findall(r"%[\w.$-]+", text))
         new: dict[str, str] = {}
-        for p in re.findall(r"%[ps]\.[\w.$-]+", f.header):
+        for p in re.findall(r"%[psb]\.[\w.$-]+", f.header):
             short = "%" + p[3:].removesuffix(".0")
             if short not in used and short not in new.values():
                 new[p] = short

@@ -12,7 +12,8 @@ Conventions of the text:
   `call i1 @hlsc.empty(ptr S)` are the only operations on it.  N is the packed width of the element:
   members lowest first, no padding.
 - A scalar is an `iN` parameter; a scalar output a `ptr` parameter that is only stored to; an array
-  argument a `ptr` parameter to its elements in C++ layout (DEPENDENCE names it `p.<argument>`).
+  argument, or an array between processes, a `ptr` parameter to its elements in C++ layout (DEPENDENCE
+  names it `p.<argument>` or `b.<array>`).
 - A loop has one latch, whose branch carries `!llvm.loop` metadata with `!{!"hlsc.loop", i32 L}`, where
   L is the key in `Program.loops`; a loop written without pragmas and label has empty facts there.
 - Arrays that remain are allocas in the process function; constant tables are constant globals.
@@ -26,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hlsc.ir import Channel, Loc, Port
+from hlsc.ir import Buffer, Channel, Loc, Port
 
 __all__ = ["ArrayFacts", "Binding", "DependencePragma", "LoopFacts", "ProcessCall", "Program"]
 
@@ -76,7 +77,8 @@ class Binding:
     """What one parameter of a process function is bound to at its call.
 
     `kind`: channel (target is its name), channels (targets, an array of streams), scalar (target is
-    the input port), const (value), out (target is the output port), array (target is the memory port).
+    the input port), const (value), out (target is the output port), array (target is the memory port
+    or the buffer).
     """
 
     kind: str
@@ -107,3 +109,4 @@ class Program:
     control: str = "ap_ctrl_hs"
     control_bundle: str = ""
     loc: Loc | None = None
+    buffers: tuple[Buffer, ...] = ()  # arrays between processes

@@ -17,6 +17,7 @@ from hlsc.errors import SourceError
 from hlsc.frontend import passes
 from hlsc.frontend.arrays import rename_allocas
 from hlsc.frontend.facts import marker_of, set_loop_metadata
+from hlsc.frontend.interfaces import MAX_WORD
 from hlsc.frontend.intrinsics import read_intrinsic, stream_declarations
 from hlsc.frontend.llvmtext import (
     NAME,
@@ -26,6 +27,7 @@ from hlsc.frontend.llvmtext import (
     natural_loops,
     strip_debug,
 )
+from hlsc.frontend.memory import Layout, struct_types
 from hlsc.frontend.pragmas import Marker
 from hlsc.ir import Loc
 
@@ -59,6 +61,16 @@ class Call:
     loc: Loc | None
 
 
+@dataclass(frozen=True)
+class Shared:
+    """An array that two process calls use: its elements, their bits in memory, the calls' numbers."""
+
+    depth: int
+    width: int
+    users: tuple[int, int]
+    loc: Loc | None = None
+
+
 @dataclass
 class Region:
     """The entry block: its lines, the process calls among them, the streams it declares."""
@@ -73,6 +85,7 @@ class Region:
     markers: list[tuple[Marker, str, str]] = field(default_factory=list)  # marker, argument, line
     declares: list[str] = field(default_factory=list)
     port_names: list[str] = field(default_factory=list)  # mangled port intrinsics
+    buffers: dict[str, Shared] = field(default_factory=dict)  # by alloca
 
 
 def analyse(
@@ -162,7 +175,7 @@ def _read(work: ModuleText, entry: Function, process_names: set[str], dataflow: 
             region.calls.append(Call(called, strip_debug(line), meta.loc_of(line, True)))
         region.lines.append(strip_debug(line))
     if dataflow:
-        _check_region(entry, region, process_names, meta)
+        _check_region(entry, region, process_names, meta, Layout(struct_types(list(work.parts))))
     for base, index in order:
         width, depth, fields = stream_declarations(declared[base, index][0])
         stem = base[1:].split(".")[0].strip('"')
@@ -172,10 +185,15 @@ def _read(work: ModuleText, entry: Function, process_names: set[str], dataflow: 
     return region
 
 
-def _check_region(entry: Function, region: Region, process_names: set[str], meta: Metadata) -> None:
+def _check_region(
+    entry: Function, region: Region, process_names: set[str], meta: Metadata, layout: Layout
+) -> None:
     """A DATAFLOW function does nothing with streams, outputs and what processes share itself."""
     derived: dict[str, str] = {}  # pointer -> local variable
-    users: dict[str, int] = {}
+    kinds: dict[str, tuple[str, Loc | None]] = {}  # local variable -> type, place
+    users: dict[str, list[int]] = {}
+    touched: dict[str, Loc | None] = {}  # by the function itself
+    calls = 0
     outputs = {v for v, text in region.ports.items() if text.startswith("result")}
     arrays = {v for v, text in region.ports.items() if text.startswith("memory")}
     for line in entry.blocks[0].lines:
@@ -184,6 +202,8 @@ def _check_region(entry: Function, region: Region, process_names: set[str], meta
         values = re.findall(r"%[\w.$-]+", line.split(" = ", 1)[-1])
         if " = alloca " in line and name not in region.arrays:
             derived[name] = name
+            kind = re.match(r"(.*?)(?:, align|, !dbg|$)", line.split(" = alloca ")[1])
+            kinds[name] = kind.group(1) if kind else "", meta.loc_of(line, True)
             continue
         if "getelementptr" in line and values and values[0] in arrays:
             arrays.add(name)
@@ -206,8 +226,9 @@ def _check_region(entry: Function, region: Region, process_names: set[str], meta
         if called in process_names:
             plain = re.sub(r"byval\([^)]*\)[^,)]*", "", line)
             for value in dict.fromkeys(re.findall(r"%[\w.$-]+", plain)):
-                if value in derived:
-                    users[derived[value]] = users.get(derived[value], 0) + 1
+                if value in derived and calls not in users.setdefault(derived[value], []):
+                    users[derived[value]].append(calls)
+            calls += 1
         elif " load " in line or "@llvm.memcpy" in line:
             shared = [v for v in values if derived.get(v) in users]
             if shared:
@@ -218,14 +239,43 @@ def _check_region(entry: Function, region: Region, process_names: set[str], meta
                 meta.loc_of(line, True),
                 "write the output in a process",
             )
-        for variable, n in users.items():
-            if n > 1:
-                raise _shared(variable, meta.loc_of(line, True))
+        if " store " in line or "@llvm.mem" in line:
+            touched |= {derived[v]: meta.loc_of(line, True) for v in values if v in derived}
+    for variable, numbers in users.items():
+        if len(numbers) < 2:
+            continue
+        text, at = kinds[variable]
+        loc = at or region.calls[numbers[0]].loc
+        try:
+            depth, element = layout.flatten(text)
+            leaves = layout.leaves(element)
+        except ValueError:
+            leaves = []
+        if not text.startswith("[") or len(leaves) != 1 or not leaves[0][1].startswith("i"):
+            raise _shared(variable, loc)
+        if variable in touched:
+            raise SourceError(
+                f"array '{variable[1:]}' between processes must be filled by the first of them",
+                touched[variable],
+                "initialise it there",
+            )
+        width = int(leaves[0][1][1:])
+        if len(numbers) > 2 or width > MAX_WORD:
+            rule = "two processes" if len(numbers) > 2 else f"elements of at most {MAX_WORD} bits"
+            raise SourceError(
+                f"array '{variable[1:]}' between processes must have {rule}, not "
+                f"{len(numbers) if len(numbers) > 2 else width}",
+                loc,
+                "copy it in a process, or pass the values by hls::stream",
+            )
+        region.buffers[variable] = Shared(depth, width, (numbers[0], numbers[1]), loc)
 
 
 def _shared(variable: str, loc: Loc | None) -> SourceError:
     return SourceError(
-        f"variable '{variable[1:]}' must not join processes", loc, "pass the value by hls::stream"
+        f"variable '{variable[1:]}' must not join processes: only arrays of integers and streams do",
+        loc,
+        "pass the value by hls::stream",
     )
 
 
@@ -284,6 +334,7 @@ def wrapper(
     for value, (base, at) in region.pointers.items():
         if region.arrays[base] == 1 or value != base or _takes_one(own, value):
             names[value] = f"%s.{base[1:]}.{at}"
+    names |= {v: f"%b.{v[1:]}" for v in region.buffers}
     for n, w, arg in scalars:
         for line in region.lines:
             if f"@hlsc.arg.{n}.i{w}(" in line and (m := _RESULT.match(line)):
@@ -291,6 +342,8 @@ def wrapper(
     body = []
     for line in region.lines:
         called = m.group(1).strip('"') if (m := _CALL.search(line)) else ""
+        if (m := _RESULT.match(line)) and m.group(1) in region.buffers:
+            continue
         if (called in process_names and line != own) or called.startswith("hlsc.arg."):
             continue
         text = re.sub(r"%[\w.$-]+", lambda m: names.get(m.group(), m.group()), line)
@@ -299,6 +352,7 @@ def wrapper(
     params += [f"i{w} %p.{n}" for _, w, n in scalars]
     params += [f"ptr noalias %s.{s.base[1:]}.{s.index}" for s in region.streams]
     params += [f"ptr noalias {b}" for b, n in region.arrays.items() if n > 1]
+    params += [f"ptr noalias %b.{b[1:]}" for b in region.buffers]
     head = f"define void @{name}({', '.join(dict.fromkeys(params))}) noinline nounwind{debug[0]} {{"
     return "\n".join([head, "entry:", *body, "  ret void", "}"])
 

@@ -59,6 +59,7 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
         program.control,
         program.control_bundle,
         program.loc,
+        program.buffers,
     ).validate()
     show("regions", str(design))
     stages: list[tuple[str, Callable[[Process], Process]]] = [
@@ -110,6 +111,8 @@ class _Bindings:
         self.arrays: dict[str, ArrayInfo] = {}
         self.external: dict[str, Port] = {}  # by array
         self.ports = {p.name: p for p in program.ports}
+        for b in program.buffers:
+            self.ports[b.name] = Port(b.name, "buffer", "inout", b.width, loc=b.loc, depth=b.depth)
         self.channels = {c.name: c for c in program.channels}
         for (name, t), binding in zip(function.params, call.bindings, strict=True):
             self.by_name["%" + name] = binding
@@ -132,7 +135,10 @@ class _Bindings:
 
     def dependences(self, facts: LoopFacts) -> LoopFacts:
         """DEPENDENCE on an array argument, by the name of the parameter that is bound to it."""
-        names = {f"p.{port.name}": array[1:] for array, port in self.external.items()}
+        names = {
+            f"{'b' if port.kind == 'buffer' else 'p'}.{port.name}": array[1:]
+            for array, port in self.external.items()
+        }
         mine = (replace(d, variable=names.get(d.variable, d.variable)) for d in facts.dependences)
         return replace(facts, dependences=tuple(mine))
 
