@@ -11,17 +11,20 @@ gave: stream words with their side channels, scalars, arrays, the return value.
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hlsc import flow
 from hlsc.cosim_compare import compare_call
+from hlsc.cosim_hang import HANG, explain_hang
 from hlsc.errors import HlscError
+from hlsc.frontend import compile_program
 from hlsc.rtlsim import STALLS, RtlKernel
-from hlsc.rtlsim_replay import Play, Replay, replay
+from hlsc.rtlsim_replay import FifoTrace, Play, Replay, replay
 from hlsc.synth import DEFAULT_PART
 from hlsc.testbench import Call, Recorded, Result, Testbench
 
@@ -48,6 +51,7 @@ class Cosim:
     calls: tuple[CallTiming, ...] = ()
     problems: tuple[str, ...] = ()
     trace: Path | None = None
+    fifos: tuple[FifoTrace, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -79,6 +83,7 @@ class Cosim:
                 "calls": len(self.bench.calls),
             },
             "calls": [asdict(c) for c in self.calls],
+            "fifos": [asdict(f) for f in self.fifos],
         }
 
 
@@ -97,12 +102,14 @@ def cosim(
     stall: str = "none",
     seed: int = 0,
     trace: Path | None = None,
+    watch: bool = False,
     timeout: float = 600,
 ) -> Cosim:
     """Run the bench, then its calls on the RTL.
 
     args, data: command line and working directory of the bench; stall, seed: see `RtlKernel.run`;
-    trace: VCD file to write; timeout: seconds for the bench and again for the simulation.
+    trace: VCD file to write; watch: count what goes through every FIFO; timeout: seconds for the bench
+    and again for the simulation.
     Raises HlscError if the sources are refused or the bench fails; what differs is in the result.
     """
     if stall not in STALLS:
@@ -117,13 +124,21 @@ def cosim(
         report = json.loads((made / "report.json").read_text())
         bench = building.result()
         recording = pool.submit(bench.run, args, data=data, arrays=_arrays(report), timeout=timeout)
-        kernel = RtlKernel([made / f"{top}.sv"], top, made / "report.json", trace=trace is not None)
+        rtl = functools.partial(RtlKernel, [made / f"{top}.sv"], top, made / "report.json")
+        kernel = rtl(trace=trace is not None, watch=watch)
         result = recording.result()
     if result.ending:
         return Cosim(top, result, report, problems=(f"the test bench {result.ending}",))
     if not result.calls:
         return Cosim(top, result, report, problems=(f"the test bench must call {top}",))
-    return check_rtl(kernel, report, result, stall=stall, seed=seed, trace=trace, timeout=timeout)
+    how: dict[str, Any] = dict(stall=stall, seed=seed, trace=trace, timeout=timeout)
+    found = check_rtl(kernel, report, result, **how)
+    if any(HANG in p for p in found.problems):
+        if not watch:  # the FIFOs tell why
+            found = check_rtl(rtl(trace=trace is not None, watch=True), report, result, **how)
+        program = compile_program(sources, top, directives=directives, **options)
+        found = replace(found, problems=(*found.problems, *explain_hang(program, found)))
+    return found
 
 
 def check_rtl(
@@ -161,7 +176,7 @@ def check_rtl(
         )
         for a in answer.calls
     )
-    return Cosim(kernel.top, bench, report, timings, tuple(problems), trace)
+    return Cosim(kernel.top, bench, report, timings, tuple(problems), trace, answer.fifos)
 
 
 def _arrays(report: Mapping[str, Any]) -> dict[int, int]:

@@ -50,8 +50,13 @@ def explain(
     channels: Sequence[Channel],
     fifos: Mapping[str, Fifo],
     depths: Mapping[str, int] | None = None,
+    *,
+    advice: bool = True,
 ) -> str:
-    """The ring line by line, who waits beside it, and what to write; `depths` are what resolves it."""
+    """The ring line by line, who waits beside it, and what to write; `depths` are what resolves it.
+
+    advice: `depths` were looked for, so say so if there are none.
+    """
     ring = find_ring(waits, channels)
     ends = {c.name: c for c in channels}
     lines = []
@@ -73,7 +78,7 @@ def explain(
             f"  {at}the smallest depth of {name} that resolves it is {depth}, not {ends[name].depth}: "
             f"#pragma HLS STREAM variable={name} depth={depth}"
         )
-    if ring and not depths and any(w.state == "writes" for w in ring):
+    if advice and ring and not depths and any(w.state == "writes" for w in ring):
         lines.append("  no depth resolves it: the processes disagree about how many words they move")
     return "\n".join(lines)
 

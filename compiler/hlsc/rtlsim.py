@@ -49,7 +49,7 @@ class RtlKernel:
         `s_axi_<bundle>_AWADDR` …, interrupt; or ap_start, ap_done, ap_idle, ap_ready as wires.
     design: the `hlsc.ir.Design` it was made from, or report.json (its content or path): `ports` with
         name, kind, direction, width, offset and signed; `control` with protocol and bundle.
-    trace: build it so that a run can write its waves.
+    trace, watch: build it so that a run can write its waves, and sees every FIFO.
     Raises ToolError if Verilator or the C++ compiler refuses it, HlscError if ports are missing.
     """
 
@@ -57,6 +57,7 @@ class RtlKernel:
     top: str
     design: Design | Mapping[str, Any] | Path
     trace: bool = False
+    watch: bool = False
     directory: Path = field(init=False, repr=False)
     parameters: tuple[Parameter, ...] = field(init=False, repr=False)
 
@@ -66,7 +67,7 @@ class RtlKernel:
                 raise HlscError(f"SystemVerilog source must be a file, not {path}")
         interface = _interface(self.design)
         files = [Path(p).absolute() for p in self.sv_files]
-        directory = rtlsim_build.build(files, self.top, interface, self.trace)
+        directory = rtlsim_build.build(files, self.top, interface, self.trace, self.watch)
         found = json.loads((directory / "parameters.json").read_text())
         object.__setattr__(self, "directory", directory)
         object.__setattr__(self, "parameters", tuple(Parameter(**p) for p in found))

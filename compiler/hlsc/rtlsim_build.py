@@ -34,15 +34,26 @@ _COMPILE = (
     "-std=gnu++17 -w -DVM_COVERAGE=0 -DVM_SC=0 -DVM_TIMING=0 -DVM_TRACE_FST=0 -DVM_TRACE_SAIF=0 "
     "-fcf-protection=none"
 ).split()
+_HANDSHAKES = ("in_valid", "in_ready", "out_valid", "out_ready")
+_WATCH = "`verilator_config\n" + "".join(
+    f'public_flat_rd -module "hlsc_fifo" -var "{pin}"\n' for pin in _HANDSHAKES
+)
 _BUS = "AWADDR AWVALID AWREADY WDATA WSTRB WVALID WREADY BVALID BREADY".split()
 _BUS += "ARADDR ARVALID ARREADY RDATA RVALID RREADY".split()
 _AXIS = "DATA KEEP STRB USER LAST ID DEST VALID READY".split()
 
 
-def build(files: Sequence[Path], top: str, interface: Mapping[str, Any], trace: bool = False) -> Path:
+def build(
+    files: Sequence[Path],
+    top: str,
+    interface: Mapping[str, Any],
+    trace: bool = False,
+    watch: bool = False,
+) -> Path:
     """The directory with the program `sim` and `parameters.json` (see `hlsc.rtlsim.RtlKernel`).
 
-    `trace`: the program writes a VCD file where HLSC_TRACE says.
+    `trace`: the program writes a VCD file where HLSC_TRACE says; `watch`: it counts what goes through
+    every FIFO.
     """
     tool, gxx = toolchain.verilator(), toolchain.gxx()
     define = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
@@ -51,20 +62,32 @@ def build(files: Sequence[Path], top: str, interface: Mapping[str, Any], trace: 
         model = work / "model"
         args = [*_VERILATE, *(["--trace-vcd"] if trace else []), "-Mdir", str(model)]
         args += ["--top-module", top]
+        if watch:
+            (work / "watch.vlt").write_text(_WATCH)
+            args.append(str(work / "watch.vlt"))
         tool.run([*args, *files], what=f"translating {top}", timeout=300)
         pins = _pins((model / "Vtop.h").read_text())
-        text, parameters = _bind(top, interface, pins)
+        text, parameters = _bind(top, interface, pins, _fifos(model) if watch else {})
         runtime = _runtime(_classes(model / "Vtop_classes.mk"), define)
         _compile(_units(model, text), model, [f"-I{model}", *define])
         objects = [*sorted(model.glob("*.o")), *sorted(runtime.glob("*.o"))]
         args = [*map(str, objects), "-pthread", "-latomic", "-o", str(work / "sim")]
         gxx.run(args, what=f"linking {top}")
         (work / "parameters.json").write_text(json.dumps([asdict(p) for p in parameters]))
+        (work / "watch.vlt").unlink(missing_ok=True)
         for path in sorted(model.rglob("*"), reverse=True):
             path.unlink()
         model.rmdir()
 
-    key: list[object] = [[(p.name, p) for p in files], top, interface, tool.version, gxx.version, trace]
+    key: list[object] = [
+        [(p.name, p) for p in files],
+        top,
+        interface,
+        tool.version,
+        gxx.version,
+        trace,
+        watch,
+    ]
     key += [_VERILATE, _COMPILE, _BENCH, Path(__file__)]
     return toolchain.cached("rtlsim", key, make)
 
@@ -181,11 +204,28 @@ class _Binder:
         self.lines.append("  " + line)
 
 
+def _fifos(model: Path) -> dict[str, dict[str, str]]:
+    """FIFOs by name: handshake -> member of the model's root that holds it."""
+    found: dict[str, dict[str, str]] = {}
+    text = (model / "Vtop___024root.h").read_text()
+    for member, name, pin in re.findall(r"\b(\w+__DOT__(\w+)_fifo__DOT__(\w+));", text):
+        if pin in _HANDSHAKES:
+            found.setdefault(name.replace("___05F", "__"), {})[pin] = member
+    return found
+
+
 def _bind(
-    top: str, interface: Mapping[str, Any], pins: Mapping[str, tuple[str, int]]
+    top: str,
+    interface: Mapping[str, Any],
+    pins: Mapping[str, tuple[str, int]],
+    fifos: Mapping[str, Mapping[str, str]],
 ) -> tuple[str, list[Parameter]]:
     """main.cc and the parameters, in the order of the ports."""
     b = _Binder(top, pins)
+    for name, members in fifos.items():
+        b.add(f'bench.fifos.emplace_back(); bench.fifos.back().name = "{name}";')
+        for pin, member in members.items():
+            b.add(f"bench.fifos.back().{pin} = hlsc_rtlsim::Pin(top.rootp->{member}, 1);")
     b.bind("bench.clock", "ap_clk", needed=True)
     b.bind("bench.reset_n", "ap_rst_n", needed=True)
     b.bind("bench.interrupt", "interrupt")
@@ -284,6 +324,7 @@ def _bind_scalar(b: _Binder, port: Mapping[str, Any]) -> Parameter:
 
 _MAIN = """\
 #include "Vtop.h"
+#include "Vtop___024root.h"
 #include "rtlsim_harness.h"
 #if VM_TRACE
 #include "verilated_vcd_c.h"

@@ -2,6 +2,7 @@
 // The bench that drives a Verilated kernel; compiled once for all designs.
 #include "rtlsim_harness.h"
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 
@@ -191,6 +192,34 @@ void Memory::drive() const {
   }
 }
 
+void Fifo::sample() {
+  if (in_valid.high() && in_ready.high()) ++pushed, ++fill;
+  if (in_valid.high() && !in_ready.high()) ++blocked;
+  if (out_valid.high() && out_ready.high()) --fill;
+  if (fill > high) high = fill;
+  if (samples.empty() || cycles == span) {
+    if (samples.size() == 512) {
+      for (size_t i = 0; i < 256; ++i) samples[i] = std::max(samples[2 * i], samples[2 * i + 1]);
+      samples.resize(256);
+      span *= 2;
+    }
+    samples.push_back(0);
+    cycles = 0;
+  }
+  if (fill > samples.back()) samples.back() = fill;
+  ++cycles;
+}
+
+void Fifo::save(Writer& out) const {
+  out.text(name);
+  for (uint64_t value : {pushed, fill, high, blocked}) out.put(value);
+  out.put(static_cast<uint8_t>(in_valid.high() | in_ready.high() << 1 | out_valid.high() << 2 |
+                               out_ready.high() << 3));
+  out.put(span);
+  out.put(static_cast<uint32_t>(samples.size()));
+  for (uint64_t value : samples) out.put(value);
+}
+
 Writer Bench::serve(const std::vector<uint8_t>& request) {
   Writer out;
   out.put(uint8_t(0));
@@ -266,6 +295,8 @@ void Bench::replay(uint32_t calls, Reader& in, Writer& out) {
   }
   out.put(uint8_t(0));
   out.text(failure);
+  out.put(static_cast<uint32_t>(fifos.size()));
+  for (const Fifo& f : fifos) f.save(out);
 }
 
 void Bench::reset() {
@@ -296,6 +327,7 @@ void Bench::tick() {
     if (!m.words.empty()) m.sample();
   }
   if (active_) {
+    for (Fifo& f : fifos) f.sample();
     for (Stream& s : streams) {
       if (!s.sample()) continue;
       idle_ = 0;

@@ -195,6 +195,17 @@ struct Memory {
   void drive() const;  // behind it
 };
 
+// A FIFO inside, seen through its handshakes.
+struct Fifo {
+  std::string name;
+  Pin in_valid, in_ready, out_valid, out_ready;
+  uint64_t pushed = 0, fill = 0, high = 0, blocked = 0;
+  uint64_t span = 1, cycles = 0;  // cycles per sample, cycles of the last one
+  std::vector<uint64_t> samples;  // most words of each span
+  void sample();
+  void save(Writer& out) const;
+};
+
 // AXI4-Lite master; ports that are absent are unbound pins.
 struct Bus {
   Pin awaddr, awvalid, awready, wdata, wstrb, wvalid, wready, bvalid, bready;
@@ -211,6 +222,7 @@ class Bench {
   std::vector<Stream> streams;
   std::vector<Scalar> scalars;
   std::vector<Memory> memories;
+  std::vector<Fifo> fifos;
   std::vector<std::pair<char, int>> arguments;  // 's', 'v' or 'm', and the index: the reply's order
   bool control = true;                          // ap_ctrl_hs; false: ap_ctrl_none
   void (*eval)(void* model) = nullptr;

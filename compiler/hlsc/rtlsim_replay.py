@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hlsc.rtlsim import STALLS, RtlKernel
 
-__all__ = ["Answer", "CallAnswer", "Play", "Replay", "replay"]
+__all__ = ["Answer", "CallAnswer", "FifoTrace", "Play", "Replay", "replay"]
 
 _UNKNOWN = (1 << 64) - 1
 
@@ -49,11 +49,31 @@ class CallAnswer:
 
 
 @dataclass(frozen=True)
+class FifoTrace:
+    """A FIFO of a watched design over all calls.
+
+    pushed: words that went in; fill: words in it at the end; high_water: most at once; blocked: cycles
+    in which a word waited to get in; hands: in valid, in ready, out valid, out ready at the end;
+    samples: most words in each `span` cycles, from the first call on.
+    """
+
+    name: str
+    pushed: int
+    fill: int
+    high_water: int
+    blocked: int
+    hands: tuple[bool, ...]
+    span: int
+    samples: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Replay:
-    """The calls that ended, and why the next one did not ("" if all did)."""
+    """The calls that ended, and why the next one did not ("" if all did); FIFOs if watched."""
 
     calls: tuple[CallAnswer, ...]
     failure: str
+    fifos: tuple[FifoTrace, ...] = ()
 
 
 def replay(
@@ -106,4 +126,14 @@ def _decode(kernel: RtlKernel, reply: bytes) -> Replay:
             ports.append(Answer((False, True, None)[written], moved, count, reply[at : at + size]))
             at += size
         calls.append(CallAnswer(tuple(ports), number("Q"), number("Q")))
-    return Replay(tuple(calls), text())
+    failure = text()
+    fifos = []
+    for _ in range(number("I")):
+        name = text()
+        pushed, fill, high, blocked = (number("Q") for _ in range(4))
+        pins, span = number("B"), number("Q")
+        hands = tuple(bool(pins >> i & 1) for i in range(4))
+        fifos.append(
+            FifoTrace(name, *counts, *hands, span, tuple(number("Q") for _ in range(number("I"))))
+        )
+    return Replay(tuple(calls), failure, tuple(fifos))

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why the RTL stopped in co-simulation: from the C++ on bounded FIFOs, else from the RTL's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hlsc.backend.mlir import identifier
+from hlsc.dataflow import Dataflow, explain_run
+from hlsc.deadlock import Fifo, Wait, explain, find_ring
+from hlsc.errors import HlscError
+from hlsc.frontend.program import Program
+
+if TYPE_CHECKING:
+    from hlsc.cosim import Cosim
+
+__all__ = ["HANG", "explain_hang"]
+
+HANG = "the RTL must make progress"
+"""How the simulation's message of a hang begins (rtlsim_harness.cpp)."""
+
+
+def explain_hang(program: Program, found: Cosim) -> list[str]:
+    """What to add to the problems of a run that hung; `found.fifos` must be there.
+
+    If the C++ waits for ever on FIFOs of the declared depths, then that explains it, with source lines
+    and depths.  Otherwise the RTL alone does: its pipelines read what they need together, so it can
+    need more room than the C++.
+    """
+    inside = [c for c in program.channels if c.producer and c.consumer]
+    if not inside:
+        return []
+    try:
+        flow = Dataflow(program)
+        run = flow.run(found.bench.arguments, found.bench.calls)
+        if run.end == "deadlock":
+            return [explain_run(flow, run, found.bench.arguments, found.bench.calls)]
+    except HlscError as error:
+        return [f"in C-simulation on bounded FIFOs: {error}"]
+    waits = rtl_waits(program, found)
+    fifos = {c.name: Fifo(0, 0) for c in program.channels}
+    seen = {f.name: f for f in found.fifos}
+    for c in inside:
+        if trace := seen.get(identifier(c.name)):
+            fifos[c.name] = Fifo(trace.fill, c.depth)
+    ring = find_ring(waits, program.channels)
+    text = explain(ring or waits, program.channels, fifos, advice=False)
+    full = [w.channel for w in ring if w.state == "writes"]
+    if full:
+        text += (
+            f"\n  the C++ does not stop at these depths, but a pipeline of the RTL takes its words "
+            f"together: deepen {' or '.join(full)}"
+        )
+    return [text]
+
+
+def rtl_waits(program: Program, found: Cosim) -> list[Wait]:
+    """Per process the FIFO that it waits for, by the handshakes: a word that can not get in before a
+    word that is missing."""
+    seen = {f.name: f for f in found.fifos}
+    waits: dict[str, Wait] = {}
+    for c in program.channels:
+        f = seen.get(identifier(c.name))
+        if f and c.producer and f.hands[0] and not f.hands[1]:
+            waits.setdefault(c.producer, Wait(c.producer, "writes", c.name, c.loc))
+    for c in program.channels:
+        f = seen.get(identifier(c.name))
+        if f and c.consumer and not f.hands[2]:
+            waits.setdefault(c.consumer, Wait(c.consumer, "reads", c.name, c.loc))
+    return list(waits.values())
