@@ -14,13 +14,20 @@ import traceback
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from hlsc.commands import cosim, csim, suite, synth
+from hlsc.commands import cosim, csim, fifo_depths, lint, suite, synth
 from hlsc.errors import HlscError
 from hlsc.ir import IRError
 
 __all__ = ["main"]
 
-_COMMANDS: Mapping[str, ModuleType] = {"synth": synth, "csim": csim, "cosim": cosim, "suite": suite}
+_COMMANDS: Mapping[str, ModuleType] = {
+    "synth": synth,
+    "csim": csim,
+    "cosim": cosim,
+    "fifo-depths": fifo_depths,
+    "suite": suite,
+    "lint": lint,
+}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hlsc lint`: what the vendor's tools would pass over in silence, and from which release on.
+
+It reads sources as they are after the preprocessor and reports pragmas that some release does not know
+or does not heed where they stand, struct words that lose TLAST, loops without a known trip count, and
+dataflow streams that need a depth. hlsc itself refuses what it does not know, so it has no part here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hlsc import toolchain
+from hlsc.errors import HlscError
+from hlsc.frontend.grammar import split_options
+from hlsc.frontend.lexer import Scope, Walk
+from hlsc.ir import Loc
+from hlsc.lint.releases import ALL, Release, named, select
+from hlsc.lint.spelling import breaches
+from hlsc.lint.structure import dataflow_streams, stream_words, unbounded_loops
+
+_MARKER = re.compile(r'# \d+ "((?:[^"\\]|\\.)*)"')
+
+__all__ = ["ALL", "Finding", "Release", "lint", "select"]
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """rule: placement, option, tlast, depth or tripcount. tools: the releases concerned, in words."""
+
+    file: str
+    line: int
+    rule: str
+    message: str
+    remedy: str
+    tools: str
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it only takes something from the vendor's reports."""
+        return self.rule == "tripcount"
+
+    def __str__(self) -> str:
+        kind = "note" if self.is_note else "warning"
+        text = f"{self.file}:{self.line}: {kind}: {self.message} ({self.tools})"
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+def lint(
+    files: Sequence[Path],
+    top: str = "",
+    releases: Sequence[Release] = ALL,
+    include_dirs: Sequence[Path] = (),
+    defines: Mapping[str, str] | None = None,
+) -> list[Finding]:
+    """Findings of all files and the headers of the user that they include, each once, in order.
+
+    top: the top function; without it its arguments are not looked at. Raises HlscError if a file is
+    missing or does not preprocess.
+    """
+    found: set[Finding] = set()
+    library = (str(toolchain.shim_include_dir()), "/usr/", "<")
+    for file in files:
+        if not file.is_file():
+            raise HlscError(f"source file must exist: {file}")
+        flags = ["-std=c++17", "-E", f"-isystem{toolchain.shim_include_dir()}"]
+        flags += [f"-I{d}" for d in include_dirs] + [f"-D{k}={v}" for k, v in (defines or {}).items()]
+        text = toolchain.clang().run([*flags, file], what=f"reading {file.name}").stdout
+        found.update(_file(Walk(_without(text, library)), top, list(releases)))
+    return sorted(found)
+
+
+def _without(text: str, library: tuple[str, ...]) -> str:
+    """Preprocessed text less what comes from these folders and from the compiler itself."""
+    kept, user = [], True
+    for line in text.splitlines(keepends=True):
+        marker = _MARKER.match(line)
+        if marker:
+            user = not marker[1].startswith(library)
+        if user or marker:
+            kept.append(line)
+    return "".join(kept)
+
+
+def _file(walk: Walk, top: str, releases: list[Release]) -> set[Finding]:
+    found = set()
+    for i, token in enumerate(walk.tokens):
+        if token.kind == "pragma":
+            found.update(_pragma(walk, i, top, releases))
+    vitis = [r for r in releases if r.dialect == "vitis"]
+    looks = [
+        ("tlast", stream_words(walk, top), vitis),
+        ("tripcount", unbounded_loops(walk), releases),
+        ("depth", dataflow_streams(walk), releases),
+    ]
+    for rule, results, concerned in looks:
+        for loc, message, remedy in results:
+            if concerned:
+                found.add(_finding(loc, rule, message, remedy, concerned))
+    return found
+
+
+def _finding(loc: Loc, rule: str, message: str, remedy: str, releases: Sequence[Release]) -> Finding:
+    return Finding(loc.file, loc.line, rule, message, remedy, named(releases))
+
+
+def _pragma(walk: Walk, i: int, top: str, releases: list[Release]) -> set[Finding]:
+    token = walk.tokens[i]
+    words = token.text.replace("#", " ").split(None, 3)
+    if len(words) < 3 or words[1].upper() != "HLS":
+        return set()
+    name = words[2].upper()
+    before = i - 1
+    while before >= 0 and walk.tokens[before].kind == "pragma":
+        before -= 1
+    scope = walk.scope_of[i]
+    place = "loop" if before in walk.loop_heads else _place(scope)
+    shown = f"#pragma HLS {words[2]}"
+    try:
+        pairs = split_options(words[3] if len(words) > 3 else "")
+    except ValueError as error:
+        message = f"{shown} must consist of option=value and words, not '{error}'"
+        return {_finding(token.loc, "option", message, "", releases)}
+    found = {
+        _finding(
+            token.loc, "placement" if " stands " in f" {what}" else "option",
+            f"{shown} {what}", remedy, concerned,
+        )
+        for what, remedy, concerned in breaches(name, pairs, place, releases)
+    }  # fmt: skip
+    function = scope.function() if scope else None
+    if name == "INTERFACE" and top and function is not None and function.name != top:
+        message = f"{shown} stands in '{function.name}', which is not the top, and is passed over"
+        found.add(_finding(token.loc, "placement", message, f"move it into '{top}'", releases))
+    return found
+
+
+def _place(scope: Scope | None) -> str:
+    return "" if scope is None or scope.kind not in ("loop", "function", "block") else scope.kind
