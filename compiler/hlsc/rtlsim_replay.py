@@ -133,7 +133,6 @@ def _decode(kernel: RtlKernel, reply: bytes) -> Replay:
         pushed, fill, high, blocked = (number("Q") for _ in range(4))
         pins, span = number("B"), number("Q")
         hands = tuple(bool(pins >> i & 1) for i in range(4))
-        fifos.append(
-            FifoTrace(name, *counts, *hands, span, tuple(number("Q") for _ in range(number("I"))))
-        )
+        samples = tuple(number("Q") for _ in range(number("I")))
+        fifos.append(FifoTrace(name, pushed, fill, high, blocked, hands, span, samples))
     return Replay(tuple(calls), failure, tuple(fifos))
