@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shutil
 import sys
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _hls(project: HlsProject, folder: Path, stage: str, tool: HlsTool, *, run: bool) -> None:
     steps = STAGES[stage]
+    if run:  # what an earlier run left must not pass for this one's
+        shutil.rmtree(folder, ignore_errors=True)
     write_project(project, folder, tool.dialect, steps)
     print(f"HLS project: {folder}")
     for argv in tool.argv(steps) if run else []:
@@ -88,6 +91,8 @@ def _bit(args: argparse.Namespace, project: HlsProject, root: Path) -> None:
     else:
         _hls(project, root / "hls", "ip", find_hls(args.tool), run=True)
         ip = _exported_ip(root / "hls")
+    if vivado is not None:
+        shutil.rmtree(folder, ignore_errors=True)
     bit = BitProject(project.spec, project.config, project.profile, args.hls, args.jobs)
     write_bit_project(bit, folder, rtl=rtl, ip=ip)
     print(f"Vivado project: {folder}")

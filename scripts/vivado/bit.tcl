@@ -35,7 +35,7 @@ proc run {} {
     package_ip
   }
   create_project -force -part $part project project
-  set_property ip_repo_paths $ip_folder [current_project]
+  set_property ip_repo_paths [file normalize $ip_folder] [current_project]
   update_ip_catalog
   make_block_design
 

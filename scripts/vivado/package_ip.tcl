@@ -35,7 +35,7 @@ proc package_ip {} {
   set_property top $ip_top [current_fileset]
   update_compile_order -fileset sources_1
   lassign $ip vendor library name version
-  ipx::package_project -root_dir $ip_folder -vendor $vendor -library $library \
+  ipx::package_project -root_dir [file normalize $ip_folder] -vendor $vendor -library $library \
       -taxonomy /UserIP -import_files -set_current true
   set core [ipx::current_core]
   set_property name $name $core

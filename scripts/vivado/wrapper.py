@@ -88,7 +88,13 @@ def _attribute(port: Port, streams: list[str]) -> str:
         )
     bus, _, signal = port.name.rpartition("_")
     kind = "aximm" if bus == "s_axi_control" else "axis"
-    return f'(* X_INTERFACE_INFO = "xilinx.com:interface:{kind}:1.0 {vendor_name(bus)} {signal}" *)'
+    info = f'(* X_INTERFACE_INFO = "xilinx.com:interface:{kind}:1.0 {vendor_name(bus)} {signal}" *)'
+    if port.name == "s_axi_control_AWADDR":  # parameters of a bus stand at any one of its ports
+        return (
+            f'{info}\n  (* X_INTERFACE_PARAMETER = "XIL_INTERFACENAME s_axi_control, ADDR_WIDTH '
+            f'{port.width}, DATA_WIDTH 32, PROTOCOL AXI4LITE" *)'
+        )
+    return info
 
 
 def wrapper_text(rtl: str, top: str) -> str:

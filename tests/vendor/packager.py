@@ -82,6 +82,8 @@ def core_of(verilog: str, top: str) -> tuple[dict[str, Bus], dict[str, Pin]]:
         if kind in ("aximm", "axis"):
             if name != f"{bus}_{signal}":
                 raise Refusal(f"port {name} must be {bus}_{signal}")
+            if signal == "AWADDR" and "PROTOCOL AXI4LITE," not in f"{parameter},":
+                raise Refusal(f"{bus} must be AXI4-Lite")
             if signal in ("TVALID", "ARVALID"):
                 buses[bus] = Bus(kind, direction == "output", "ap_clk")
         elif kind == "clock":

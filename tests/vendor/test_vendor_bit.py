@@ -147,7 +147,7 @@ MUTANTS = [
     ("bit.tcl", "create_project -force", "create_project -farce"),
     ("bit.tcl", "settings.tcl package_ip.tcl", "settings.tcl pack_ip.tcl"),
     ("bit.tcl", "  update_ip_catalog\n", ""),
-    ("bit.tcl", "  set_property ip_repo_paths $ip_folder [current_project]\n", ""),
+    ("bit.tcl", "  set_property ip_repo_paths [file normalize $ip_folder] [current_project]\n", ""),
     ("bit.tcl", "  generate_target all $source\n", ""),
     ("bit.tcl", "_wrapper [current_fileset]", "_wraper [current_fileset]"),
     ("bit.tcl", "-fileset constrs_1", "-fileset constr_1"),
@@ -207,6 +207,7 @@ MUTANTS = [
     ("settings.tcl", "FCLK_RESET0_N", "FCLK_RESET_N"),
     ("settings.tcl", "FIXED_IO", "FIXEDIO"),
     ("rtl/gemm_systolic_ip.v", "ASSOCIATED_BUSIF s_axi_control:", "ASSOCIATED_BUSIF "),
+    ("rtl/gemm_systolic_ip.v", "PROTOCOL AXI4LITE", "PROTOCOL AXI4"),
     ("rtl/gemm_systolic_ip.v", "ACTIVE_LOW", "ACTIVE_HIGH"),
     ("rtl/gemm_systolic_ip.v", 'axis:1.0 in0 TVALID" *)', 'axis:1.0 in1 TVALID" *)'),
 ]  # fmt: skip

@@ -94,6 +94,10 @@ def test_a_bitstream_from_start_to_end(tmp_path, machine):
     assert "HLS estimate, kernel" in done.stdout and "implemented, overlay (vitis)   " in done.stdout
     done = vendor(tmp_path, "figures", *args[1:])
     assert "77" in done.stdout and done.returncode == 0
+    # A second run that fails leaves nothing of the first to be taken for its own.
+    tool(machine, "vivado", "exit 1")
+    assert vendor(tmp_path, *args, path=str(machine)).returncode == 1
+    assert not (folder / "bit_vitis" / "utilization.rpt").exists()
 
 
 def test_a_tool_that_fails_ends_the_command(tmp_path, machine):

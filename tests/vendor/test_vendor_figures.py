@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from vivado.figures import Figures, figures_table, vendor_figures
-from vivado_tool import UTILIZATION
+from vivado_table import UTILIZATION
 
 from convloom.errors import ConvloomError
 
