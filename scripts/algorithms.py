@@ -25,15 +25,22 @@ from algorithms_cost import (
     cpu_measured,
     kernel_cost,
 )
-from example_layers import FIVE, Example
 
 from convloom.commands.text import table
 from convloom.errors import ConvloomError
+from convloom.suites import SuiteLayer, load_suite, square_layer
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "algorithms.md"
 _MARKED = re.compile(r"(<!-- table: (?P<name>[\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-Measure = Callable[[str, Example], "CpuCost | None"]
+_RESNET18 = load_suite("resnet18")
+FIVE = (
+    *(_RESNET18[i] for i in (0, 1, 7, 3)),
+    square_layer(112, 32, 32, 3, groups=32),
+)
+"""Four layers of ResNet-18 that differ, and the first depthwise layer of MobileNet."""
+
+Measure = Callable[[str, SuiteLayer], "CpuCost | None"]
 
 
 def _number(value: int) -> str:
@@ -41,11 +48,11 @@ def _number(value: int) -> str:
 
 
 @lru_cache
-def _kernel(kernel: str, lowering: str, example: Example) -> KernelCost | str:
+def _kernel(kernel: str, lowering: str, example: SuiteLayer) -> KernelCost | str:
     return kernel_cost(kernel, lowering, example.layer)
 
 
-def measured(name: str, example: Example) -> CpuCost | None:
+def measured(name: str, example: SuiteLayer) -> CpuCost | None:
     """A reference's run, which must be what its formula says."""
     found, formula = cpu_measured(name, example.layer), cpu_formula(name, example.layer)
     if found != formula:
@@ -53,11 +60,11 @@ def measured(name: str, example: Example) -> CpuCost | None:
     return found
 
 
-def by_formula(name: str, example: Example) -> CpuCost | None:
+def by_formula(name: str, example: SuiteLayer) -> CpuCost | None:
     return cpu_formula(name, example.layer)
 
 
-def cpu_table(name: str, examples: Sequence[Example], measure: Measure) -> str:
+def cpu_table(name: str, examples: Sequence[SuiteLayer], measure: Measure) -> str:
     """Multiplications and extra bytes of a reference."""
     head = ["layer", "multiplications", "of R·S·C·K·OH·OW", "extra bytes: formula", "measured"]
     weights = name.startswith("winograd")
@@ -74,7 +81,7 @@ def cpu_table(name: str, examples: Sequence[Example], measure: Measure) -> str:
     return table(head, rows, right=head[1:])
 
 
-def kernel_table(kernel: str, lowering: str, examples: Sequence[Example]) -> str:
+def kernel_table(kernel: str, lowering: str, examples: Sequence[SuiteLayer]) -> str:
     """Bytes of the job of a lowering on each stream, and why there is none."""
     head = ["layer", "multiplications", "in0: formula", "measured", "in1: formula", "measured ", "out"]
     head += ["host buffer", "map on chip"]
@@ -96,7 +103,7 @@ def kernel_table(kernel: str, lowering: str, examples: Sequence[Example]) -> str
     return "\n".join([table(head, rows, right=head[1:]), *(["", *notes] if notes else [])])
 
 
-def overview(examples: Sequence[Example]) -> str:
+def overview(examples: Sequence[SuiteLayer]) -> str:
     """Bytes of all streams for every kernel and lowering; the least of a layer is bold."""
     head = ["layer", *(f"{kernel} {lowering}" for kernel, lowering in WAYS)]
     rows = []

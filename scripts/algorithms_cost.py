@@ -6,14 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from example_layers import tensors
-
 from convloom import reference
 from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer
 from convloom.lowering import Job, lower, refusals_for
 from convloom.lowering.cost import gemm_cost, im2col_bytes, mec_bytes, tiling_of
 from convloom.reference.spatial_pack import DEFAULT_TILE
+from convloom.suites import random_tensors
 
 __all__ = [
     "CONFIG",
@@ -99,7 +98,7 @@ def cpu_measured(name: str, layer: ConvLayer) -> CpuCost | None:
         return None
     times = layer.kg if name == "direct" else 1
     run = replace(layer, k=layer.groups, requant=None) if times > 1 else layer
-    result = reference.run(name, run, *tensors(run))
+    result = reference.run(name, run, *random_tensors(run))
     return CpuCost(times * result.multiplications, result.extra_bytes, result.weight_bytes)
 
 
@@ -183,7 +182,7 @@ def kernel_cost(kernel: str, lowering: str, layer: ConvLayer) -> KernelCost | st
     reason = refusals_for(layer, spec, CONFIG).get(lowering)
     if reason is not None:
         return reason.removeprefix(f"{layer.name}: ")
-    job = lower(layer, *tensors(layer), kernel=spec, config=CONFIG, lowering=lowering)
+    job = lower(layer, *random_tensors(layer), kernel=spec, config=CONFIG, lowering=lowering)
     products, formula, on_chip = _KERNELS[kernel](job, spec.config(CONFIG))
     in0, in1 = (sum(t.nbytes for t in job.streams[name]) for name in ("in0", "in1"))
     return KernelCost(products, in0, in1, job.bytes_out, formula, job.buffer_bytes, on_chip)

@@ -7,24 +7,24 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from example_layers import RESNET18, Example, tensors
-
 from convloom.commands.text import table
 from convloom.kernels import load_kernel
 from convloom.lowering import Job, lower, refusals_for
 from convloom.lowering.cost import GemmCost, gemm_cost, im2col_bytes, map_bytes, mec_bytes, tiling_of
 from convloom.lowering.operands import OPERANDS
+from convloom.suites import SuiteLayer, load_suite, random_tensors
 
 __all__ = ["LayerBytes", "as_json", "differences", "measure", "printed"]
 
 KERNEL, CONFIG = "gemm_systolic", "z2"
+SUITE = load_suite("resnet18")
 
 
 @dataclass(frozen=True)
 class LayerBytes:
     """By lowering: the bytes of the beats that were made, and those of the formula; or a refusal."""
 
-    example: Example
+    example: SuiteLayer
     measured: dict[str, GemmCost] = field(default_factory=dict)
     formula: dict[str, GemmCost] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -39,8 +39,8 @@ def measure() -> list[LayerBytes]:
     """Lowers every layer of ResNet-18 in every way."""
     spec = load_kernel(KERNEL)
     found = []
-    for example in RESNET18:
-        layer, values = example.layer, tensors(example.layer)
+    for example in SUITE:
+        layer, values = example.layer, random_tensors(example.layer)
         result = LayerBytes(example, refused=refusals_for(layer, spec, CONFIG))
         for lowering in OPERANDS:
             if lowering in result.refused:

@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -28,21 +24,9 @@ from convloom.lowering.cost import (
 )
 from convloom.lowering.operands import OPERANDS
 from convloom.random_layers import random_layers
+from convloom.suites import load_suite, random_tensors
 
 SPEC = load_kernel("gemm_systolic")
-
-
-def example_layers() -> ModuleType:
-    path = Path(__file__).parents[2] / "scripts" / "example_layers.py"
-    spec = importlib.util.spec_from_file_location("example_layers", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["example_layers"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-EXAMPLES = example_layers()
 
 
 def measured(job: Job) -> GemmCost:
@@ -88,13 +72,13 @@ def test_formula_is_measured_on_many(config: str, seed: int) -> None:
     check(1500, seed + 1, config)
 
 
-@pytest.mark.parametrize("example", EXAMPLES.RESNET18, ids=lambda e: e.layer.name)
+@pytest.mark.parametrize("example", load_suite("resnet18"), ids=lambda e: e.layer.name)
 def test_formula_is_measured_on_resnet18(example) -> None:
     names = lowerings_for(example.layer, SPEC, "z2")
     assert names == (("im2col", "mec") if example.layer.r == 7 else ("im2col", "mec", "indirect"))
     for lowering in names:
         job = lower(
-            example.layer, *EXAMPLES.tensors(example.layer), kernel=SPEC, config="z2", lowering=lowering
+            example.layer, *random_tensors(example.layer), kernel=SPEC, config="z2", lowering=lowering
         )
         cost = gemm_cost(example.layer, lowering, replace(tiling_of(job), image_words=0))
         assert cost == measured(job)
