@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vivado's commands with their options (UG835), the boards' parts, and a report as Vivado prints one."""
+"""Vivado's commands with their options (UG835), the boards' parts, and a report as Vivado prints it."""
 
 from __future__ import annotations
 
