@@ -13,6 +13,8 @@ KERNEL ?= gemm_systolic
 BOARD ?= pynq-z2
 CONFIG ?= z2
 BIT ?=
+N ?= 300
+SEED ?=
 CXX_DIRS := hls compiler/hlsc/include tests examples
 READY := .venv/.installed
 
@@ -39,6 +41,10 @@ csim: $(READY) ## C-simulation of the kernels and their C++ test benches
 .PHONY: rtl
 rtl: $(READY) ## the compiler's tests and the RTL benches under Verilator
 	$(PY) -m pytest -n $(JOBS) tests/compiler tests/rtl_sim $(ARGS)
+
+.PHONY: fuzz-hlsc
+fuzz-hlsc: $(READY) ## random C++ natively against its RTL: N=300 [SEED=]; what fails is shrunk into build/fuzz
+	PYTHONPATH=tests/compiler $(PY) -m fuzz -n $(N) $(if $(SEED),--seed $(SEED)) --jobs $(JOBS) $(ARGS)
 
 .PHONY: bench
 bench: $(READY) ## bytes of the lowerings, speed of C-simulation and of the virtual board

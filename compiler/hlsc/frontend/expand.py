@@ -79,6 +79,8 @@ def _expand(to: str, name: str, w: int, args: list[str], t: str) -> list[str] | 
         ]
     if name in {"fshl", "fshr"}:
         return _funnel(to, name, w, args, t)
+    if name in {"bitreverse", "ctpop"} and w == 1:
+        return [f"{to} = add i1 {a}, 0"]
     if name in {"bswap", "bitreverse"}:
         return _permute(to, w, a, 8 if name == "bswap" else 1, t)
     if name == "ctpop":

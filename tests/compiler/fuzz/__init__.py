@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Differential fuzzer of hlsc: random C++ programs of its subset, run natively and as RTL.
+
+    make fuzz-hlsc N=300 [SEED=7]    (python -m fuzz -n 300 --seed 7, with tests/compiler on PYTHONPATH)
+
+tree: the programs as trees that print as C++; expressions, bodies, programs: random trees, safe by
+construction; case: a program with its stimuli, as one .cpp file; native, rtl: many cases in one
+build each; check: native against RTL; shrink: delta debugging on the tree.
+"""

@@ -1,0 +1,519 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs as immutable trees that print themselves as C++.
+
+Every expression knows the C++ type of its value, by the width rules of ap_int.  An expression can
+therefore be replaced by any other one under a cast, which is what generator and shrinker rely on.
+Whether a program is free of undefined behaviour is the generator's care: divisors are `NonZero`,
+indices are `Index` nodes with a stated bound, C integers are computed in types that cannot overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
+
+N = TypeVar("N", bound="Node")
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Type:
+    """ap_int, ap_uint, or (with `c`) a C integer of that name."""
+
+    width: int
+    signed: bool
+    c: str = ""
+
+    @property
+    def cpp(self) -> str:
+        return self.c or f"ap_{'int' if self.signed else 'uint'}<{self.width}>"
+
+
+BOOL = Type(1, False, "bool")
+C_TYPES = {
+    t.c: t for w in (8, 16, 32, 64) for t in (Type(w, True, f"int{w}_t"), Type(w, False, f"uint{w}_t"))
+}
+INT = C_TYPES["int32_t"]
+
+
+def promoted(t: Type) -> Type:
+    """What C computes with when an operand has type `t`."""
+    return t if t.width >= 32 else INT
+
+
+def result_type(op: str, a: Type, b: Type) -> Type:
+    """Type of `a op b` where one of them is an ap_int; see `widths` in hlsc_ap_bits.h."""
+    both = max(a.width + (b.signed and not a.signed), b.width + (a.signed and not b.signed))
+    sign = a.signed or b.signed
+    if op == "+":
+        return Type(both + 1, sign)
+    if op == "-":
+        return Type(both + 1, True)
+    if op == "*":
+        return Type(a.width + b.width, sign)
+    if op == "/":
+        return Type(a.width + b.signed, sign)
+    if op == "%":
+        return Type(min(a.width, b.width + (a.signed and not b.signed)), a.signed)
+    return Type(both, sign)
+
+
+class Node:
+    """Base of all trees: dataclasses; children are the fields that are nodes or tuples of nodes."""
+
+    def children(self) -> Iterator[tuple[Path, Node]]:
+        for f in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, f.name)
+            if isinstance(value, Node):
+                yield (f.name,), value
+            elif isinstance(value, tuple):
+                yield from (((f.name, i), v) for i, v in enumerate(value) if isinstance(v, Node))
+
+    def walk(self, at: Path = ()) -> Iterator[tuple[Path, Node]]:
+        """Every node with its path, the outer ones first."""
+        yield at, self
+        for path, c in self.children():
+            yield from c.walk((*at, *path))
+
+    def replaced(self: N, path: Path, new: object) -> N:
+        """This tree with what stands at `path` (a field, or a field and a position …) replaced."""
+        name, *rest = path
+        value = getattr(self, str(name))
+        if isinstance(value, tuple) and rest:
+            at, *deeper = rest
+            assert isinstance(at, int)
+            part = value[at].replaced(tuple(deeper), new) if deeper else new
+            changed: object = (*value[:at], part, *value[at + 1 :])
+        else:
+            changed = value.replaced(tuple(rest), new) if rest else new
+        return replace(self, **{str(name): changed})  # type: ignore[type-var]
+
+
+# ------------------------------------------------------------------------------- expressions
+
+
+@dataclass(frozen=True)
+class Expr(Node):
+    type: Type
+
+    reference = False
+    """True for a part select or concatenation that C++ holds as a reference class."""
+
+    def __str__(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Const(Expr):
+    value: int
+
+    def __str__(self) -> str:
+        if self.type == BOOL:
+            return "true" if self.value else "false"
+        if self.type == INT:
+            return str(self.value) if self.value > -(1 << 31) else f"int32_t({self.value}LL)"
+        if -(1 << 31) < self.value < 1 << 31:
+            return f"{self.type.cpp}({self.value})"
+        if -(1 << 63) < self.value < 1 << 63:
+            return f"{self.type.cpp}({self.value}LL)"
+        low = self.value & (1 << 62) - 1
+        t = self.type.cpp
+        return f"{t}({t}({t}({self.value >> 62}LL) << 62) | {low}LL)"
+
+
+@dataclass(frozen=True)
+class Var(Expr):
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Cast(Expr):
+    a: Expr
+
+    def __str__(self) -> str:
+        if self.type == BOOL:
+            return f"({self.a} != 0)"
+        return f"{self.type.cpp}({self.a})"
+
+
+def cast(t: Type, e: Expr) -> Expr:
+    return e if e.type == t and not e.reference else Cast(t, e)
+
+
+def number(e: Expr) -> Expr:
+    """`e` as an object of its type: operators of one operand and methods need one."""
+    return Cast(e.type, e) if e.reference else e
+
+
+def as_ap(e: Expr) -> Expr:
+    return number(e) if not e.type.c else Cast(Type(e.type.width, e.type.signed), e)
+
+
+@dataclass(frozen=True)
+class Unary(Expr):
+    op: str
+    a: Expr
+
+    def __str__(self) -> str:
+        return f"({self.op}{self.a})"
+
+
+@dataclass(frozen=True)
+class Binary(Expr):
+    """Arithmetic, shifts, comparisons, && and ||."""
+
+    op: str
+    a: Expr
+    b: Expr
+
+    def __str__(self) -> str:
+        return f"({self.a} {self.op} {self.b})"
+
+
+@dataclass(frozen=True)
+class NonZero(Expr):
+    """A divisor."""
+
+    a: Expr
+
+    def __str__(self) -> str:
+        if isinstance(self.a, Const) and self.a.value:
+            return str(self.a)
+        return f"{self.type.cpp}({self.a} | 1)"
+
+
+@dataclass(frozen=True)
+class Amount(Expr):
+    """The amount of a C shift: `a` modulo `size`, a power of two."""
+
+    a: Expr
+    size: int
+
+    def __str__(self) -> str:
+        return f"({self.a} & {self.size - 1})"
+
+
+@dataclass(frozen=True)
+class Select(Expr):
+    cond: Expr
+    a: Expr
+    b: Expr
+
+    def __str__(self) -> str:
+        t = self.type.cpp
+        return f"({self.cond} ? {t}({self.a}) : {t}({self.b}))"
+
+
+@dataclass(frozen=True)
+class Range(Expr):
+    """x(hi, lo); hi < lo reverses. Positions are `Const` or `Index` nodes."""
+
+    a: Expr
+    hi: Expr
+    lo: Expr
+
+    reference = True
+
+    def __str__(self) -> str:
+        return f"{self.a}.range({self.hi}, {self.lo})"
+
+
+@dataclass(frozen=True)
+class Bit(Expr):
+    a: Expr
+    at: Expr
+
+    def __str__(self) -> str:
+        return f"bool({self.a}[{self.at}])"
+
+
+@dataclass(frozen=True)
+class Concat(Expr):
+    a: Expr
+    b: Expr
+
+    reference = True
+
+    def __str__(self) -> str:
+        return f"({self.a}, {self.b})"
+
+
+@dataclass(frozen=True)
+class Method(Expr):
+    """A query without arguments: or_reduce, countLeadingZeros …"""
+
+    a: Expr
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.a}.{self.name}()"
+
+
+@dataclass(frozen=True)
+class Index(Expr):
+    """An index of `size` things: `mul`·var + add, which is in range as it stands, or any value clamped.
+
+    A clamped one is a mask where `size` is a power of two.
+    """
+
+    a: Expr
+    size: int
+    mul: int = 0  # 0: clamped
+    add: int = 0
+
+    def __str__(self) -> str:
+        if self.mul:
+            text = str(self.a) if self.mul == 1 else f"{self.mul} * {self.a}"
+            return text if not self.add else f"{text} {'-' if self.add < 0 else '+'} {abs(self.add)}"
+        if self.size == 1:
+            return "0"
+        if self.size & (self.size - 1) == 0:
+            return f"int(ap_uint<{self.size.bit_length() - 1}>({self.a}))"
+        return f"clamp<{self.size}>({self.a})"
+
+
+@dataclass(frozen=True)
+class Element(Expr):
+    """array[i][j]…; `name` is that of a local array or a table."""
+
+    name: str
+    at: tuple[Expr, ...]
+
+    def __str__(self) -> str:
+        return self.name + "".join(f"[{i}]" for i in self.at)
+
+
+@dataclass(frozen=True)
+class Call(Expr):
+    """A function of expressions; `name` with template arguments where it has some."""
+
+    name: str
+    args: tuple[Expr, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.args))})"
+
+
+# -------------------------------------------------------------------------------- statements
+
+
+@dataclass(frozen=True)
+class Stmt(Node):
+    def lines(self) -> list[str]:
+        raise NotImplementedError
+
+
+def block(body: tuple[Stmt, ...]) -> list[str]:
+    return [f"  {line}" if line[0] != "#" else line for s in body for line in s.lines()]
+
+
+@dataclass(frozen=True)
+class Declare(Stmt):
+    var: Var
+    value: Expr
+
+    def lines(self) -> list[str]:
+        return [f"{self.var.type.cpp} {self.var.name} = {self.value};"]
+
+
+@dataclass(frozen=True)
+class Array(Stmt):
+    """A local array with initial words (the rest is 0) and its pragmas, without `variable=`."""
+
+    name: str
+    type: Type
+    dims: tuple[int, ...]
+    init: tuple[int, ...] = ()
+    pragmas: tuple[str, ...] = ()
+    fixed: bool = False  # a table
+
+    def lines(self) -> list[str]:
+        shape = "".join(f"[{d}]" for d in self.dims)
+        words = ", ".join(map(str, self.init))
+        head = f"{'static const ' if self.fixed else ''}{self.type.cpp} {self.name}{shape}"
+        text = [f"{head} = {{{words}}};"]
+        return text + [f"#pragma HLS {p.format(self.name)}" for p in self.pragmas]
+
+
+@dataclass(frozen=True)
+class Assign(Stmt):
+    """`target op value`; the target is a variable, an element, or a part of a variable."""
+
+    target: Expr
+    op: str
+    value: Expr
+
+    def lines(self) -> list[str]:
+        left = self.target
+        text = f"{left.a}[{left.at}]" if isinstance(left, Bit) else str(left)
+        return [f"{text} {self.op} {self.value};"]
+
+
+@dataclass(frozen=True)
+class Do(Stmt):
+    """A statement of one variable that is written as it is: `x.reverse()`, `++x`."""
+
+    var: Var
+    text: str
+
+    def lines(self) -> list[str]:
+        return [self.text.format(self.var) + ";"]
+
+
+@dataclass(frozen=True)
+class Read(Stmt):
+    """`var` declared with the next word of a stream."""
+
+    var: Var
+    stream: str
+    word: str = ""  # the type of a word, if it is a structure with `data` and `last`
+
+    def lines(self) -> list[str]:
+        return [f"{self.word or self.var.type.cpp} {self.var.name} = {self.stream}.read();"]
+
+
+@dataclass(frozen=True)
+class Write(Stmt):
+    stream: str
+    value: Expr
+
+    def lines(self) -> list[str]:
+        return [f"{self.stream}.write({self.value});"]
+
+
+@dataclass(frozen=True)
+class If(Stmt):
+    cond: Expr
+    then: Block
+    other: Block
+
+    def lines(self) -> list[str]:
+        text = [f"if ({self.cond}) {{", *self.then.lines()]
+        if self.other.body:
+            text += ["} else {", *self.other.lines()]
+        return [*text, "}"]
+
+
+@dataclass(frozen=True)
+class Block(Stmt):
+    """Statements in order, printed without braces."""
+
+    body: tuple[Stmt, ...] = ()
+
+    def lines(self) -> list[str]:
+        return block(self.body)
+
+
+@dataclass(frozen=True)
+class Leave(Stmt):
+    """break or continue, if."""
+
+    cond: Expr
+    word: str = "break"
+
+    def lines(self) -> list[str]:
+        return [f"if ({self.cond}) {self.word};"]
+
+
+@dataclass(frozen=True)
+class For(Stmt):
+    """A counted loop of at most `trips` iterations; `bound` and `go` can end it earlier."""
+
+    var: Var
+    trips: int
+    body: Block
+    pragmas: tuple[str, ...] = ()
+    step: int = 1  # -1: downwards
+    bound: Expr | None = None
+    go: Expr | None = None
+    label: str = ""
+
+    def lines(self) -> list[str]:
+        v, t = self.var.name, self.var.type.cpp
+        if self.step < 0:
+            head = f"{t} {v} = {self.trips - 1}; {v} >= 0"
+        else:
+            head = f"{t} {v} = 0; {v} < {self.bound or (self.trips - 1) * self.step + 1}"
+        head += f" && {self.go}" if self.go else ""
+        head += f"; {v} += {self.step}" if abs(self.step) != 1 else f"; {'+-'[self.step < 0] * 2}{v}"
+        text = [f"{self.label}:"] if self.label else []
+        text += [f"for ({head}) {{", *(f"#pragma HLS {p}" for p in self.pragmas)]
+        return [*text, *self.body.lines(), "}"]
+
+
+@dataclass(frozen=True)
+class Run(Stmt):
+    """A call for its effects: arguments are names and expressions."""
+
+    name: str
+    args: tuple[str, ...]
+    values: tuple[Expr, ...] = ()
+
+    def lines(self) -> list[str]:
+        return [f"{self.name}({', '.join([*self.args, *map(str, self.values)])});"]
+
+
+@dataclass(frozen=True)
+class Text(Stmt):
+    """A line that the shrinker can only drop."""
+
+    text: str
+
+    def lines(self) -> list[str]:
+        return [self.text]
+
+
+@dataclass(frozen=True)
+class Function(Stmt):
+    """`head` up to its brace; a result where it has one."""
+
+    head: str
+    pragmas: tuple[str, ...]
+    body: Block
+    result: Expr | None = None
+
+    def lines(self) -> list[str]:
+        end = [f"  return {self.result};"] if self.result else []
+        pragmas = [f"#pragma HLS {p}" for p in self.pragmas]
+        return [f"{self.head} {{", *pragmas, *self.body.lines(), *end, "}"]
+
+
+@dataclass(frozen=True)
+class Program(Node):
+    """`globals`: tables and functions in order, the top function last."""
+
+    name: str
+    globals: tuple[Stmt, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([PRELUDE, *(line for s in self.globals for line in s.lines())]) + "\n"
+
+
+PRELUDE = """\
+#include <ap_axi_sdata.h>
+#include <ap_int.h>
+#include <hls_stream.h>
+#include <stdint.h>
+
+template <int N>
+int clamp(unsigned i) {
+  return i < unsigned(N) ? int(i) : N - 1;
+}
+
+template <int W, class T, class L>
+ap_axiu<W, 1, 1, 1> packed(const T& data, const L& last) {
+  ap_axiu<W, 1, 1, 1> word;
+  word.data = data;
+  word.keep = -1;
+  word.strb = -1;
+  word.user = 0;
+  word.last = last;
+  word.id = 0;
+  word.dest = 0;
+  return word;
+}
+"""

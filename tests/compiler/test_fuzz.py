@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random C++ programs natively against their RTL, kept failures, and proof that the fuzzer can fail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fuzz.case import Case
+from fuzz.check import Verdict, check
+from fuzz.programs import sample
+from fuzz.shrink import candidates, shrunk
+
+import hlsc.synth
+from hlsc.middle.graph import Builder
+
+REGRESSIONS = sorted((Path(__file__).parent / "fuzz_regressions").glob("*.cpp"))
+PROGRAMS = 25
+
+
+def report(cases: list[Case], verdicts: list[Verdict]) -> Counter[str]:
+    """How many of each kind; fails with the texts if one program answers otherwise than it must."""
+    for case, v in zip(cases, verdicts, strict=True):
+        if v.kind != "same":
+            print(f"{case.name} {v.kind}: {v.text}")
+    bad = [f"{c.name}: {v.kind}" for c, v in zip(cases, verdicts, strict=True) if v.failed]
+    assert not bad, bad
+    return Counter(v.kind for v in verdicts)
+
+
+def test_random_programs_and_kept_failures(seed: int) -> None:
+    """One Verilator build for all. A program that hlsc refuses is no failure, but most are taken."""
+    kept = [Case.load(p) for p in REGRESSIONS]
+    drawn = [sample(seed, k).case for k in range(PROGRAMS)]
+    verdicts = check([*kept, *drawn], seed=seed % 1000 + 1)
+    counts = report([*kept, *drawn], verdicts)
+    assert all(v.kind == "same" for v in verdicts[: len(kept)])
+    assert counts["same"] >= len(kept) + PROGRAMS * 3 // 4, counts
+
+
+@pytest.mark.nightly
+def test_many_random_programs(seed: int) -> None:
+    counts = Counter[str]()
+    for first in range(1000, 1300, 50):
+        cases = [sample(seed, k).case for k in range(first, first + 50)]
+        counts += report(cases, check(cases, seed=first))
+    assert counts["same"] >= 225, counts
+
+
+def test_programs_follow_from_the_seed() -> None:
+    assert sample(3, 1).case == sample(3, 1).case != sample(3, 2).case
+
+
+def test_a_sign_lost_in_a_shift_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Builder.binary
+
+    def unsigned(self: Builder, op: str, *args: int) -> int:
+        return original(self, "lshr" if op == "ashr" else op, *args)
+
+    monkeypatch.setattr(Builder, "binary", unsigned)
+    verdicts = check([sample(5, k).case for k in range(8)], level="design")
+    assert any(v.kind == "different" for v in verdicts), verdicts
+
+
+def test_a_dropped_hazard_is_found_in_rtl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The edges between accesses to one memory, dropped where the verifier would not see it."""
+    build = hlsc.synth.build
+
+    def careless(*args):
+        problem = build(*args)
+        kept = tuple(c for c in problem.constraints if c.why != "memory")
+        return replace(problem, constraints=kept)
+
+    monkeypatch.setattr(hlsc.synth, "build", careless)
+    monkeypatch.setattr(hlsc.synth, "verify", lambda process, found, timing: found)
+    case = Case.load(next(p for p in REGRESSIONS if p.stem == "histogram"))
+    (verdict,) = check([case])
+    assert verdict.kind == "different" and "design before the back end is right" in verdict.text
+
+
+def test_a_failure_is_shrunk() -> None:
+    """To the one construct that the oracle objects to, here a concatenation in a pipelined loop."""
+    wanted = ("PIPELINE", ".range(", "for (")
+    start = next(
+        s for s in (sample(1, k) for k in range(50)) if all(w in str(s.program) for w in wanted)
+    )
+    small = shrunk(start, lambda cases: [all(w in c.source for w in wanted) for c in cases])
+    before, after = len(str(start.program)), len(str(small.program))
+    assert all(w in str(small.program) for w in wanted)
+    assert after < before / 2, str(small.program)
+    assert next(candidates(small.program), None) is None or after < before
