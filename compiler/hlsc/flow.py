@@ -14,6 +14,9 @@ from hlsc.synth import DEFAULT_PART, synthesize
 __all__ = ["rtl_kernel", "synthesized"]
 
 _ENGINES = ("llvmlite", "pycde", "ortools", "ziglang")
+_KINDS = (".py", ".sv", ".h", ".json")
+_AFTERWARDS = ("commands", "measure")
+"""Folders of hlsc that synthesis does not import."""
 
 
 def synthesized(
@@ -44,7 +47,12 @@ def synthesized(
             out_dir=work,
         )
 
-    own = sorted(p for p in Path(__file__).parent.rglob("*") if p.suffix in (".py", ".sv", ".h"))
+    here = Path(__file__).parent
+    own = sorted(
+        p
+        for p in here.rglob("*")
+        if p.suffix in _KINDS and p.relative_to(here).parts[0] not in _AFTERWARDS
+    )
     key = [top, clock_ns, part, dict(defines or {}), directives]
     key += [[str(p) for p in sources], list(sources), list(include_dirs), own]
     key += [importlib.metadata.version(engine) for engine in _ENGINES]

@@ -14,9 +14,10 @@ from typing import Any
 from hlsc.backend import axilite
 from hlsc.backend.lower import Rtl
 from hlsc.backend.top import axis_signals
+from hlsc.estimate import bram36, frame_estimate, process_estimate
 from hlsc.interp import RunError, interpret
 from hlsc.ir import Buffer, Channel, Design, Node, Process, Region
-from hlsc.schedule.delays import Timing, memory_style, multiplier_dsps
+from hlsc.schedule.delays import Timing, memory_style
 from hlsc.schedule.problem import source
 from hlsc.schedule.sdc import Schedule
 
@@ -49,7 +50,8 @@ def make_report(
             for r in p.regions
             if not r.is_loop
         ],
-        "processes": [_process(p, rtl) for p in design.processes],
+        "processes": [_process(p, schedules, rtl) for p in design.processes],
+        "frame": frame_estimate(design, sum(r.width for r in registers)).as_dict(),
         "memories": [
             {
                 "process": p.name,
@@ -57,7 +59,7 @@ def make_report(
                 "width": m.width,
                 "depth": m.depth,
                 "style": "rom" if m.init is not None else memory_style(m),
-                "bram36": _bram36(m.width, m.depth) if memory_style(m) == "bram" else 0,
+                "bram36": bram36(m.width, m.depth) if memory_style(m) == "bram" else 0,
                 **_at(m.loc),
             }
             for p in design.processes
@@ -71,7 +73,7 @@ def make_report(
                 "width": b.width,
                 "depth": b.depth,
                 "style": "bram",
-                "bram36": _bram36(b.width, b.depth),
+                "bram36": bram36(b.width, b.depth),
                 **_at(b.loc),
             }
             for b in design.buffers
@@ -178,34 +180,24 @@ def _path(schedule: Schedule) -> float:
     return worst
 
 
-def _process(process: Process, rtl: Rtl) -> dict[str, Any]:
+def _process(process: Process, schedules: Schedules, rtl: Rtl) -> dict[str, Any]:
     counts: dict[str, int] = {}
-    dsps = 0
     for r in process.regions:
-        by_id = r.by_id()
         for n in r.nodes:
             if n.op in {"const", "var", "arg", "phi", "zext", "sext", "trunc", "extract", "concat"}:
                 continue
             counts[n.op] = counts.get(n.op, 0) + 1
-            if n.op == "mul":
-                widths = [min(n.width, source(by_id, a).width + 1) for a in n.args]
-                dsps += multiplier_dsps(widths[0] - 1, widths[1] - 1)
     module = rtl.modules[process.name].hw
+    mine = {r.name: schedules[(process.name, r.name)] for r in process.regions}
+    estimate = process_estimate(process, mine, module.register_bits)
     return {
         "name": process.name,
         "module": module.name,
         "operators": dict(sorted(counts.items())),
-        "dsp48_estimate": dsps,
+        "dsp48_estimate": estimate.dsp,
         "register_bits": module.register_bits,
+        "estimate": estimate.as_dict(),
     }
-
-
-def _bram36(width: int, depth: int) -> float:
-    """Block RAM36 of a simple dual-port memory, in halves: widths 1, 2, 4, 9, 18, 36 (72 as RAMB36)."""
-    best = float("inf")
-    for w, d in ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512)):
-        best = min(best, -(-width // w) * -(-depth // d) / 2)
-    return best
 
 
 def _ports(design: Design) -> list[dict[str, Any]]:

@@ -246,6 +246,16 @@ def test_parts_stand_side_by_side() -> None:
         assert (got.op, got.args) == ("concat", (x, y))
 
 
+@pytest.mark.parametrize("kind", ["zext", "sext"])
+def test_an_extension_on_top_extends_the_whole(kind: str) -> None:
+    """A packed pair of products must show its 25 bits, or the multiplier seems to take two DSPs."""
+    b = Builder()
+    high, low = b.var("high", 9), b.var("low", 16)
+    got = b.node(b.concat([b.resize(high, 16, kind == "sext"), low]))
+    inner = b.node(got.args[0])
+    assert (got.op, inner.op, inner.width, inner.args) == (kind, "concat", 25, (high, low))
+
+
 def test_evaluate_divides_as_hardware_does() -> None:
     assert evaluate("udiv", 8, 7, 0) == 255
     assert evaluate("urem", 8, 7, 0) == 7

@@ -249,9 +249,9 @@ class Builder:
         width = sum(self.width(p) for p in flat)
         if self.constant(flat[0]) == 0:
             return self.zext(self.concat(flat[1:]), width)
-        if self.nodes[flat[0]].op == "zext":
-            inner = self.nodes[flat[0]].args[0]
-            return self.zext(self.concat([inner, *flat[1:]]), width)
+        if (top := self.nodes[flat[0]]).op in ("zext", "sext"):
+            inner = self.concat([top.args[0], *flat[1:]])
+            return self.resize(inner, width, top.op == "sext")
         return self._pure("concat", width, flat)
 
     def _join(self, high: int, low: int) -> int | None:

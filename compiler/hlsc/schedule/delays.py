@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Delays and latencies of operations on Xilinx 7 series, speed grade -1 (xc7z020clg400-1).
 
-**Estimated, not measured.**  Every figure in `XC7_1` is put together from public data-sheet values of
-the fabric (LUT6 0.124 ns, CARRY4 0.114 ns per 4 bits, carry entry about 0.5 ns, DSP48E1 A to M setup
-2.7 ns, M to fabric 1.9 ns, RAMB18 clock to output 2.45 ns) and a typical route of 0.5 ns per net; none
-was read from a timing report.  A measured table replaces it as another `Table` value: it must give the
-same fields, and nothing else in hlsc holds a delay.
+The figures are read from `xc7_delays.json`, which `scripts/characterise_delays.py` writes: each
+operator at several widths through yosys, timed with the cell delays of yosys' library.  **Measured are
+cells alone**; every net between slices is taken to cost the same (`net` in that file), an assumption,
+and no vendor tool has confirmed a figure.  Nothing else in hlsc holds a delay.
 
 Times are in nanoseconds.  A path may take `Timing.budget` from one register to the next: the clock
 period less the uncertainty (12.5 %, as Vitis HLS assumes) and the register's own clock-to-output and
@@ -14,66 +13,67 @@ set-up times.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
+from typing import Any
 
 from hlsc.ir import Memory, Node
 
 __all__ = ["TABLES", "XC7_1", "Cost", "Table", "Timing", "has_ports", "memory_style", "multiplier_dsps"]
 
 
+Curve = tuple[tuple[int, float], ...]
+"""(size, delay) by ascending size, to be interpolated."""
+
+
 @dataclass(frozen=True)
 class Table:
-    """Delays of one device family and speed grade, in ns, each with its share of routing."""
+    """Delays of one device family and speed grade, in ns, each with the nets to its inputs."""
 
     name: str
     measured: bool
     register: float  # clock to output plus set-up
-    gate: float  # and, or, xor of two bits: a LUT6 with its net takes 0.65 ns and holds two or three
-    select: float
-    add: float
-    add_bit: float
-    compare: float
-    compare_bit: float
-    equal: float
-    equal_bit: float
-    shift_level: float  # per address bit of a barrel shifter
+    gate: float  # and, or, xor of two bits in a chain: a LUT6 holds several
+    select: float  # likewise
+    add: Curve  # by width, as are all of the next
+    compare: Curve
+    compare_constant: Curve
+    equal: Curve
+    equal_constant: Curve
+    shift: Curve
     dsp_in: float  # operand to the product register
     dsp_out: float  # product register to fabric
     dsp_sum: float  # product register through the adder to the accumulator register
     ram_in: float  # address or data set-up of a block RAM
     ram_out: float
-    lutram: float  # up to 64 words
-    lutram_level: float  # per doubling beyond
+    lutram: Curve  # by depth
     stream_in: float  # valid and data of a FIFO or slice
     stream_out: float
     control: float  # exit condition to the issue logic
 
 
-XC7_1 = Table(
-    name="xc7-1",
-    measured=False,
-    register=0.6,
-    gate=0.3,
-    select=0.4,
-    add=1.15,
-    add_bit=0.029,
-    compare=1.1,
-    compare_bit=0.016,
-    equal=0.8,
-    equal_bit=0.02,
-    shift_level=0.4,
-    dsp_in=2.7,
-    dsp_out=1.9,
-    dsp_sum=1.7,
-    ram_in=0.7,
-    ram_out=2.9,
-    lutram=1.0,
-    lutram_level=0.35,
-    stream_in=0.5,
-    stream_out=0.6,
-    control=0.7,
-)
+def at(curve: Curve, size: int) -> float:
+    """Delay at a size: between two points, or on the line through the last two beyond them."""
+    if size <= curve[0][0]:
+        return curve[0][1]
+    k = next((k for k, (x, _) in enumerate(curve) if x >= size), len(curve) - 1)
+    (x0, y0), (x1, y1) = curve[k - 1], curve[k]
+    return y0 + (y1 - y0) * (size - x0) / (x1 - x0)
+
+
+def _read(name: str) -> Table:
+    """The table in a data file beside this module."""
+    given = json.loads((resources.files("hlsc.schedule") / name).read_text())
+    values: dict[str, Any] = {
+        k: tuple((int(n), float(d)) for n, d in v) if isinstance(v, list) else float(v)
+        for k, v in given["table"].items()
+    }
+    return Table(name=given["name"], measured=True, **values)
+
+
+XC7_1 = _read("xc7_delays.json")
 
 TABLES: dict[str, Table] = {"xc7": XC7_1}
 """By the first letters of the part name."""
@@ -149,15 +149,16 @@ class Timing:
         belongs to a multiply-accumulate; `memory`: that of a load or store.
         """
         t = self.table
+        equal = t.equal_constant if constant_operand else t.equal
         simple: dict[str, Callable[[], float]] = {
             "and": lambda: t.gate,
             "or": lambda: t.gate,
             "xor": lambda: t.gate,
             "select": lambda: t.select,
-            "add": lambda: t.dsp_sum if in_dsp else t.add + t.add_bit * min(n.width, operand_width + 1),
-            "sub": lambda: t.add + t.add_bit * min(n.width, operand_width + 1),
-            "eq": lambda: t.equal + t.equal_bit * operand_width,
-            "ne": lambda: t.equal + t.equal_bit * operand_width,
+            "add": lambda: t.dsp_sum if in_dsp else at(t.add, min(n.width, operand_width + 1)),
+            "sub": lambda: at(t.add, min(n.width, operand_width + 1)),
+            "eq": lambda: at(equal, operand_width),
+            "ne": lambda: at(equal, operand_width),
             "store": lambda: t.ram_in,
             "read": lambda: t.stream_in,
             "empty": lambda: t.stream_in,
@@ -167,11 +168,11 @@ class Timing:
         if n.op in simple:
             return Cost(simple[n.op]())
         if n.op in {"ult", "ule", "ugt", "uge", "slt", "sle", "sgt", "sge"}:
-            return Cost(t.compare + t.compare_bit * operand_width)
+            return Cost(at(t.compare_constant if constant_operand else t.compare, operand_width))
         if n.op in {"shl", "lshr", "ashr"}:
             if constant_operand:
                 return Cost(0.0)
-            return Cost(t.shift_level * max(1, (n.width - 1).bit_length()))
+            return Cost(at(t.shift, n.width))
         if n.op == "mul":
             return self._multiply(n, factor_widths, in_dsp)
         if n.op == "load":
@@ -179,8 +180,7 @@ class Timing:
             style = memory_style(memory)
             if style == "bram":
                 return Cost(t.ram_in, 1, t.ram_out)
-            levels = max(0, memory.address_width - 6)
-            return Cost(t.lutram + t.lutram_level * levels)
+            return Cost(at(t.lutram, memory.depth))
         return Cost(0.0)  # leaves, casts, extract, concat: wires
 
     def _multiply(self, n: Node, factors: tuple[int, int], in_dsp: bool) -> Cost:
@@ -188,6 +188,6 @@ class Timing:
         dsps = multiplier_dsps(min(factors[0], n.width), min(factors[1], n.width))
         if dsps == 0:  # a few rows of adders
             rows = min(factors)
-            return Cost((t.add + t.add_bit * n.width) * max(1, rows - 1))
+            return Cost(at(t.add, n.width) * max(1, rows - 1))
         latency = 1 if dsps == 1 else 2 if dsps <= 4 else 3 if dsps <= 9 else 4
         return Cost(t.dsp_in, latency, 0.0 if in_dsp else t.dsp_out)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a design will take of a 7-series part, estimated from its operations before any synthesis.
+
+LUT: one per bit of an adder, a selection or a variable shift's level, one per two bits of a comparison
+or gate, one per three of an equality; a quarter of a LUT per word bit and 16 words of distributed RAM.
+FF: register bits less those that a DSP48E1 holds itself.  `make resources` shows the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hlsc.ir import Design, Memory, Node, Process
+from hlsc.schedule.delays import memory_style, multiplier_dsps
+from hlsc.schedule.problem import source
+from hlsc.schedule.sdc import Schedule
+
+__all__ = ["Estimate", "bram36", "frame_estimate", "process_estimate"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """LUTs, flip-flops, DSP48E1 and block RAM36 (in halves)."""
+
+    lut: int = 0
+    ff: int = 0
+    dsp: int = 0
+    bram36: float = 0.0
+
+    def as_dict(self) -> dict[str, float]:
+        return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram36": self.bram36}
+
+
+def bram36(width: int, depth: int) -> float:
+    """Block RAM36 of a simple dual-port memory, in halves: widths 1, 2, 4, 9, 18, 36 (72 as RAMB36)."""
+    best = float("inf")
+    for w, d in ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512)):
+        best = min(best, -(-width // w) * -(-depth // d) / 2)
+    return best
+
+
+def process_estimate(
+    process: Process, schedules: Mapping[str, Schedule], register_bits: int
+) -> Estimate:
+    """One process; `schedules` by region, `register_bits` of its module."""
+    lut, dsp, inside = 0.0, 0, 0
+    for region in process.regions:
+        by_id = region.by_id()
+        problem = schedules[region.name].problem
+        for n in region.nodes:
+            if n.op == "mul":
+                widths = [min(n.width, source(by_id, a).width + 1) - 1 for a in n.args]
+                taken = multiplier_dsps(widths[0], widths[1])
+                dsp += taken
+                inside += min(n.width, sum(widths)) if taken == 1 else 0
+                lut += n.width * min(widths) if taken == 0 else 0
+            elif n.id in problem.accumulators:
+                inside += by_id[problem.accumulators[n.id][0]].width
+            else:
+                lut += _luts(n, by_id)
+    ram = 0.0
+    for m in process.memories:
+        if m.external is not None:
+            continue
+        style = memory_style(m)
+        if style == "bram":
+            ram += bram36(m.width, m.depth)
+        elif style == "lutram":
+            lut += _distributed(m.width, m.depth, m)
+    return Estimate(round(lut), max(0, register_bits - inside), dsp, ram)
+
+
+def _luts(n: Node, by_id: Mapping[int, Node]) -> float:
+    operand = max((source(by_id, a).width for a in n.args), default=0)
+    constant = any(source(by_id, a).op == "const" for a in n.args)
+    if n.op in {"add", "sub"}:
+        return min(n.width, operand + 1)
+    if n.op == "select":
+        return n.width
+    if n.op in {"and", "or", "xor"}:
+        return 0.0 if constant else n.width / 2
+    if n.op in {"eq", "ne"}:
+        return operand / (6 if constant else 3)
+    if n.op in {"ult", "ule", "ugt", "uge", "slt", "sle", "sgt", "sge"}:
+        return operand / 2
+    if n.op in {"shl", "lshr", "ashr"} and not constant:
+        return n.width * (n.width - 1).bit_length() / 2
+    return 0.0
+
+
+def _distributed(width: int, depth: int, memory: Memory | None = None) -> float:
+    if memory is not None and memory.init is not None:
+        return width * depth / 64
+    return 4 * -(-width // 6) if depth <= 32 else 4 * -(-width // 3) * -(-depth // 64)
+
+
+def frame_estimate(design: Design, register_file_bits: int) -> Estimate:
+    """What is around the processes: FIFOs, register slices, the register file."""
+    lut, ff, ram = 60.0 + register_file_bits, 120.0 + register_file_bits, 0.0
+    for c in design.channels:
+        if not (c.producer and c.consumer):  # a register slice at a port
+            lut, ff = lut + c.width, ff + 2 * c.width
+        elif c.depth >= 64 and c.width * c.depth > 4096:
+            lut, ff, ram = lut + c.width + 30, ff + 2 * c.width + 30, ram + bram36(c.width, c.depth)
+        else:
+            store = c.width if c.depth <= 33 and c.width <= 16 else _distributed(c.width, c.depth)
+            lut, ff = lut + c.width + store + 8, ff + c.width + 10
+    return Estimate(round(lut), round(ff), 0, ram)
