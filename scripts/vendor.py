@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from vitis.hls_project import STAGES, HlsProject, write_project
-from vitis.tools import HlsTool, find_hls, find_vivado, run_tool
+from vitis.tools import PREPARED, HlsTool, find_hls, find_vivado, run_tool
 from vivado.bit_project import BitProject, write_bit_project
 from vivado.figures import figures_table, vendor_figures
 
@@ -87,7 +87,7 @@ def _bit(args: argparse.Namespace, project: HlsProject, root: Path) -> None:
     if args.hls == "hlsc":
         rtl = _hlsc_rtl(project)
     elif args.prepare:
-        _hls(project, root / "hls", "ip", HlsTool("vitis-run", "vitis"), run=False)
+        _hls(project, root / "hls", "ip", PREPARED, run=False)
     else:
         _hls(project, root / "hls", "ip", find_hls(args.tool), run=True)
         ip = _exported_ip(root / "hls")
@@ -113,7 +113,7 @@ def _run(args: argparse.Namespace) -> None:
     elif args.stage == "figures":
         print(figures_table(vendor_figures(root)), end="")
     else:
-        tool = HlsTool("vitis-run", "vitis") if args.prepare else find_hls(args.tool)
+        tool = PREPARED if args.prepare else find_hls(args.tool)
         _hls(project, root / "hls", args.stage, tool, run=not args.prepare)
         if not args.prepare:
             print(figures_table(vendor_figures(root)), end="")

@@ -16,12 +16,43 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HLS_TOOLS", "INSTALL_ROOTS", "TOOLS", "VendorTool", "find_tools", "release"]
+__all__ = [
+    "HLS_TOOLS",
+    "INSTALL_ROOTS",
+    "LAST",
+    "RELEASES",
+    "TOOLS",
+    "Span",
+    "VendorTool",
+    "find_tools",
+    "release",
+    "release_text",
+]
 
-HLS_TOOLS = ("vitis-run", "v++", "vitis_hls", "vivado_hls")
+Span = tuple[tuple[int, int], tuple[int, int]]
+
+RELEASES: dict[str, Span] = {
+    "vitis-run": ((2023, 2), (2026, 1)),
+    "v++": ((2023, 2), (2026, 1)),
+    "vitis_hls": ((2020, 1), (2024, 2)),
+    "vivado_hls": ((2019, 2), (2020, 1)),
+    "vivado": ((2019, 2), (2026, 1)),
+}
+"""Program → first and last release in which it does what it is taken for here, the newest flow first.
+
+The programs of HLS come first. `v++` is older, `v++ -c --mode hls` and `vitis-run` are in UG1399 from
+2023.2 on; the same book deprecates `vitis_hls`, which warns of it from 2024.1 (HLS 200-2053), is in all
+installations of 2024.2 and missing in those of 2025.1 (tapasco 413, fpga-network-stack 48).
+`vivado_hls` had its last release with 2020.1 (UG1399, migration), ours begin with 2019.2.
+"""
+
+LAST = max(last for _, last in RELEASES.values())
+"""The newest release that anything here was written for."""
+
+TOOLS = tuple(RELEASES)
+
+HLS_TOOLS = tuple(name for name in TOOLS if name != "vivado")
 """Programs that synthesise HLS C++, the newest flow first."""
-
-TOOLS = (*HLS_TOOLS, "vivado")
 
 INSTALL_ROOTS = (Path("/tools/Xilinx"), Path("/opt/Xilinx"), Path("/opt/AMD"), Path("/tools/AMD"))
 
@@ -34,6 +65,11 @@ def release(text: str) -> tuple[int, int] | None:
     """The first release in a text, as (2023, 2)."""
     found = _RELEASE.search(text)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def release_text(version: tuple[int, int]) -> str:
+    """(2023, 2) as `2023.2`."""
+    return ".".join(map(str, version))
 
 
 @dataclass(frozen=True)
@@ -49,10 +85,19 @@ class VendorTool:
         """The tool's installation: the folder above `bin`."""
         return self.path.parent.parent
 
+    @property
+    def is_known(self) -> bool:
+        """Whether its release is one of those that RELEASES names for it."""
+        first, last = RELEASES[self.name]
+        return self.version is not None and first <= self.version <= last
+
+    @property
+    def serves(self) -> bool:
+        """Whether it can be tried: not so before its first release, nor after it was replaced."""
+        return self.version is None or self.is_known or self.version > LAST
+
     def __str__(self) -> str:
-        return (
-            f"{self.name} {'.'.join(map(str, self.version)) if self.version else '(version unknown)'}"
-        )
+        return f"{self.name} {release_text(self.version) if self.version else '(version unknown)'}"
 
 
 def _folders(environ: Mapping[str, str], roots: Sequence[Path]) -> Iterator[Path]:
@@ -82,15 +127,19 @@ def _version(path: Path) -> tuple[int, int] | None:
 
 
 def find_tools(
-    environ: Mapping[str, str] | None = None, roots: Sequence[Path] = INSTALL_ROOTS
+    environ: Mapping[str, str] | None = None,
+    roots: Sequence[Path] | None = None,
+    names: Sequence[str] = TOOLS,
 ) -> list[VendorTool]:
-    """Every vendor tool of this machine, in the order of TOOLS; of each, the shell's choice first.
+    """Every vendor tool of this machine, in the order of `names`; of each, the shell's choice first.
 
-    A program that several folders lead to is listed once.
+    environ and roots: this process's and INSTALL_ROOTS unless given. A program that several folders
+    lead to is listed once.
     """
-    folders = list(_folders(os.environ if environ is None else environ, roots))
+    environ = os.environ if environ is None else environ
+    folders = list(_folders(environ, INSTALL_ROOTS if roots is None else roots))
     tools = []
-    for name in TOOLS:
+    for name in names:
         seen = set()
         for folder in folders:
             found = shutil.which(name, path=str(folder))

@@ -67,8 +67,15 @@ def test_tools_are_found_in_both_layouts_and_on_the_path(tmp_path: Path) -> None
 def test_unknown_and_untried_releases(tmp_path: Path) -> None:
     install(tmp_path / "x", "vivado_hls", "no version here")
     assert "settings script" in vendor(tmp_path, XILINX_HLS=str(tmp_path / "x"))["vivado_hls"].advice
-    install(tmp_path / "Vivado" / "2017.4", "vivado")
-    assert vendor(tmp_path)["vivado"].state == "warning"
+    for old, said in (("2017.4", "not taken by make"), ("2027.1", "untried")):
+        install(tmp_path / "Vivado" / old, "vivado")
+        found = vendor(tmp_path)["vivado"]
+        assert found.state == "warning" and said in found.works and "2019.2 to 2026.1" in found.advice
+    install(tmp_path / "Vitis" / "2022.1", "v++")  # its HLS is vitis_hls
+    assert vendor(tmp_path)["v++"].state == "warning"
+    install(tmp_path / "Vitis_HLS" / "2022.1", "vitis_hls")
+    found = vendor(tmp_path)["v++"]
+    assert found.state == "absent" and found.works == "vitis_hls 2022.1 serves instead"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +83,7 @@ def test_unknown_and_untried_releases(tmp_path: Path) -> None:
 )
 def test_date_bug_until_it_is_patched(tmp_path: Path, folder: str, tool: str) -> None:
     install(tmp_path / folder, tool)
+    install(tmp_path / "Vitis" / "2021.2", "v++")  # exports nothing itself
     before = vendor(tmp_path)["export fails since 2022"]
     assert before.state == "warning" and "76960" in before.advice and tool in before.found
     scripts = tmp_path / folder / "common" / "scripts"
@@ -165,7 +173,7 @@ def write_overlay(folder: Path, hwh: str) -> Path:
     """A .bit as Vivado's begins, and its .hwh."""
     bit = folder / "conv_winograd_z2.bit"
     header = struct.pack(">H", 9) + bytes(9) + struct.pack(">H", 1)
-    for letter, text in zip("abcd", (bit.stem, "7z020clg400-1", "2024/1/1", "0:0:0"), strict=True):
+    for letter, text in zip("abcd", (bit.stem, "7z020clg400", "2024/1/1", "0:0:0"), strict=True):
         header += letter.encode() + struct.pack(">H", len(text) + 1) + text.encode() + b"\0"
     bit.write_bytes(header + b"e" + struct.pack(">I", 64) + bytes(64))
     bit.with_suffix(".hwh").write_text(hwh)

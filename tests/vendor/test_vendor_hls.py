@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,6 @@ from hls_tool import HlsTool
 from tclrun import interpreters, run_script, tcl_argv
 from vitis.hls_project import STAGES, HlsProject, directives, write_project
 from vitis.tclwords import assignments
-from vitis.tools import COMMANDS, find_hls, find_vivado
-from vitis.tools import HlsTool as Found
 
 from convloom.errors import ConvloomError
 from convloom.kernels import Binding, kernel_names, load_kernel
@@ -212,48 +209,6 @@ def test_directives_in_three_forms(tmp_path):
         directives([storage], "vivado")
     with pytest.raises(ConvloomError, match="must name an op or a storage, not neither"):
         Binding("f", "x", "dsp", "")
-
-
-@pytest.mark.parametrize(
-    ("there", "asked", "first"),
-    [
-        ({"vitis-run", "v++", "vitis_hls"}, "auto", ["v++", "-c", "--mode", "hls"]),
-        ({"vitis-run"}, "vitis", ["vitis-run", "--mode", "hls", "--tcl", "run_hls.tcl"]),
-        ({"v++", "vitis_hls"}, "auto", ["vitis_hls", "-f", "run_hls.tcl"]),
-        ({"vivado_hls", "vitis_hls"}, "vivado", ["vivado_hls", "-f", "run_hls.tcl"]),
-        ({"vivado_hls"}, "auto", ["vivado_hls", "-f", "run_hls.tcl"]),
-    ],
-)
-def test_which_tool_runs(there, asked, first):
-    tool = find_hls(asked, lambda name: name if name in there else None)
-    assert tool.argv(("csynth",))[0][: len(first)] == first
-    assert tool.dialect == ("vivado" if first[0] == "vivado_hls" else "vitis")
-
-
-def test_calls_of_the_config_flow():
-    config = "--config hls_config.cfg --work_dir work"
-    assert [" ".join(a) for a in Found("v++", "vitis").argv(("csim", "csynth", "cosim", "ip"))] == [
-        f"vitis-run --mode hls --csim {config}",
-        f"v++ -c --mode hls {config}",
-        f"vitis-run --mode hls --cosim {config}",
-        f"vitis-run --mode hls --package {config}",
-    ]
-
-
-def test_what_is_missing_is_said():
-    def none(name: str) -> None:
-        assert name in COMMANDS
-
-    with pytest.raises(
-        ConvloomError, match=re.escape("(looked for vitis-run, v++, vitis_hls, vivado_hls)")
-    ):
-        find_hls("auto", none)
-    with pytest.raises(ConvloomError, match=re.escape("(looked for vivado_hls)")):
-        find_hls("vivado", none)
-    with pytest.raises(ConvloomError, match=re.escape("Vivado must be on PATH (looked for vivado)")):
-        find_vivado(none)
-    with pytest.raises(ConvloomError, match="TOOL must be one of auto, vitis, vivado, not 'ise'"):
-        find_hls("ise", none)
 
 
 def test_tcl_reads_back_what_is_written(tmp_path):

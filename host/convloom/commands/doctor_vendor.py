@@ -12,28 +12,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from convloom.commands.findings import Finding
-from convloom.vendor_tools import HLS_TOOLS, TOOLS, VendorTool
+from convloom.vendor_tools import HLS_TOOLS, LAST, RELEASES, TOOLS, VendorTool, release_text
 
 __all__ = ["vendor_findings"]
 
 _USES = {
-    "vitis-run": "C-simulation, co-simulation and packaging of HLS C++ (2024.1 on)",
+    "vitis-run": "C-simulation, co-simulation and packaging of HLS C++",
     "v++": "synthesis of HLS C++ from hls_config.cfg (`v++ -c --mode hls`)",
-    "vitis_hls": "all steps of HLS C++ from run_hls.tcl (2020.1 to 2024.2)",
-    "vivado_hls": "all steps of HLS C++ from run_hls.tcl (to 2020.1)",
+    "vitis_hls": "all steps of HLS C++ from run_hls.tcl",
+    "vivado_hls": "all steps of HLS C++ from run_hls.tcl",
     "vivado": "block design and bitstream: make bit",
 }
 
-FIRST, LAST = (2019, 2), (2026, 1)
-"""Releases that the generated projects are written for."""
-
 FIXED_DATE = (2022, 1)
+_DATED = ("vitis_hls", "vivado_hls")
 WINDOWS_ONLY_FREE = (2026, 1)
-LAST_VITIS_HLS = (2024, 2)
-
-
-def _text(version: tuple[int, int]) -> str:
-    return ".".join(map(str, version))
+LAST_VITIS_HLS = RELEASES["vitis_hls"][1]
 
 
 def vendor_findings(
@@ -52,33 +46,36 @@ def vendor_findings(
 
 
 def _tool(name: str, found: Sequence[VendorTool], hls: Sequence[VendorTool]) -> Finding:
+    others = [t for t in hls if t.serves and name in HLS_TOOLS]
     if not found:
         if name == "vivado":
             return Finding(
                 name, "absent", "not found", "all but the bitstream", "install Vivado for make bit"
             )
-        if hls:
-            return Finding(name, "absent", "not found", f"{hls[0]} serves instead", "")
+        if others:
+            return Finding(name, "absent", "not found", f"{others[0]} serves instead", "")
         advice = "nothing to do: hlsc needs no vendor tool; for Vitis's own RTL install Vitis"
         return Finding(name, "absent", "not found", "hlsc synthesises", advice)
     first = found[0]
     said = f"{first} at {first.path}"
     if len(found) > 1:
-        said += f"; also {', '.join(_text(t.version) if t.version else '?' for t in found[1:])}"
+        said += f"; also {', '.join(release_text(t.version) if t.version else '?' for t in found[1:])}"
     if first.version is None:
         return Finding(name, "warning", said, _USES[name], "source the settings script of the release")
-    if not FIRST <= first.version <= LAST:
-        span = f"releases {_text(FIRST)} to {_text(LAST)}"
-        return Finding(
-            name, "warning", said, f"unknown: projects are written for {span}", f"take {span}"
-        )
-    return Finding(name, "ok", said, _USES[name], "")
+    if first.is_known:
+        return Finding(name, "ok", said, _USES[name], "")
+    span = f"releases {' to '.join(map(release_text, RELEASES[name]))}"
+    if first.version > LAST:
+        return Finding(name, "warning", said, f"untried: {span} are known", f"take one of {span}")
+    # v++ of 2022.1, say, is no tool of HLS yet: vitis_hls beside it is.
+    works = f"{others[0]} serves instead" if others else "not taken by make"
+    return Finding(name, "absent" if others else "warning", said, works, f"take one of {span}")
 
 
 def _date(hls: Sequence[VendorTool]) -> Finding:
     """AR 76960: the revision YYMMDDhhmm of an exported IP exceeds 32 bits since 2022."""
     name = "trap: export fails since 2022"
-    old = [t for t in hls if t.version and t.version < FIXED_DATE]
+    old = [t for t in hls if t.name in _DATED and t.version and t.version < FIXED_DATE]
     bad = [t for t in old if not any(t.root.glob("common/scripts/automg_patch*.tcl"))]
     if not bad:
         state = "patched" if old else "does not apply"
@@ -110,8 +107,8 @@ def _tlast(hls: Sequence[VendorTool]) -> Finding:
 
 def _vitis_hls(hls: Sequence[VendorTool]) -> Finding:
     name = "trap: vitis_hls is removed"
-    names = {t.name for t in hls}
     newer = [t for t in hls if t.version and t.version > LAST_VITIS_HLS]
+    names = {t.name for t in newer}
     if not newer:
         return Finding(name, "ok", "does not apply", "", "")
     works = "vitis-run and v++ take hls_config.cfg and Tcl (`vitis-run --mode hls --tcl`)"
