@@ -19,7 +19,7 @@ from hlsc import toolchain
 from vboard.errors import VboardError
 from vboard.hwh import hwh_text
 from vboard.library import design
-from vboard.profile import load_profile
+from vboard.profile import Profile, load_profile
 
 __all__ = ["Overlay", "build_overlay", "read_binary"]
 
@@ -50,7 +50,7 @@ def build_overlay(kernel: str, board: str, config: str, out: Path | None = None)
     payload["hwh"] = hashlib.sha256(text.encode()).hexdigest()  # for the driver, which has no RTL
 
     def write(directory: Path) -> None:
-        (directory / f"{stem}.bit").write_bytes(_bit(stem, profile.part, payload))
+        (directory / f"{stem}.bit").write_bytes(_bit(stem, profile, payload))
         (directory / f"{stem}.hwh").write_text(text, encoding="utf-8")
 
     if out is None:
@@ -62,15 +62,15 @@ def build_overlay(kernel: str, board: str, config: str, out: Path | None = None)
     return Overlay(directory / f"{stem}.bit", directory / f"{stem}.hwh", digest)
 
 
-def _bit(stem: str, part: str, payload: dict[str, str]) -> bytes:
+def _bit(stem: str, profile: Profile, payload: dict[str, str]) -> bytes:
     """A .bit file: fields a to d are text, e is the payload."""
+    # As Vivado: of a 7-series part device and package in one word, of others the whole name.
+    part = "".join(profile.part_words[:2]) if profile.is_zynq7000 else profile.part
     body = _MAGIC + json.dumps(payload, sort_keys=True).encode()
     body += b" " * (-len(body) % 4)
     header = struct.pack(">H", 9) + bytes.fromhex("0ff00ff00ff00ff000") + struct.pack(">H", 1)
     # The date is fixed: the same sources give the same file.
-    fields = zip(
-        "abcd", (f"{stem};vboard", part.removeprefix("xc"), "2000/01/01", "00:00:00"), strict=True
-    )
+    fields = zip("abcd", (f"{stem};vboard", part, "2000/01/01", "00:00:00"), strict=True)
     for letter, text in fields:
         raw = text.encode("ascii") + b"\0"
         header += letter.encode() + struct.pack(">H", len(raw)) + raw

@@ -57,15 +57,16 @@ def reached_mhz(profile: Profile) -> tuple[float, int]:
 def hwh_text(spec: KernelSpec, config: str, profile: Profile) -> str:
     """The whole file; the same arguments give the same text."""
     root = Element("EDKSYSTEM", EDWVERSION="1.2", VIVADOVERSION="2022.1")
-    device, _, rest = profile.part.partition("-")
+    device, package, speed = profile.part_words
     SubElement(
         root,
         "SYSTEMINFO",
         ARCH=profile.family,
         BOARD=profile.name,
-        DEVICE=device.removeprefix("xc"),
+        DEVICE=device,
         NAME=f"{spec.name}_{config}",
-        PACKAGE=rest.partition("-")[0],
+        PACKAGE=package,
+        SPEEDGRADE=speed,
     )
     SubElement(root, "EXTERNALPORTS")
     SubElement(root, "EXTERNALINTERFACES")

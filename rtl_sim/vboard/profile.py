@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ IP_RANGE = 0x10000
 """Bytes of address space that every IP has."""
 
 PAGE = 4096
+
+_PART = re.compile(r"(xc7z\d+s?|xc\w+-)([a-z]+\d+)-(\w+)(-\w+)?")
+"""Device, package, speed grade, temperature grade; 7-series parts have no dash before the package."""
 
 
 def _root() -> Path:
@@ -68,6 +72,7 @@ class Profile:
                 raise VboardError(f"board {self.name}: {attribute} must {rule}, not {value!r}")
 
         need(self.family in FAMILIES, "family", f"be one of {', '.join(FAMILIES)}")
+        need(bool(_PART.fullmatch(self.part)), "part", "be as Vivado writes it, like xc7z020clg400-1")
         need(1 <= self.clock_mhz <= 1000, "clock_mhz", "be 1 to 1000")
         need(0.1 <= self.ddr_bytes_per_cycle <= 1024, "ddr_bytes_per_cycle", "be 0.1 to 1024")
         need(self.port_bytes_per_cycle == 8, "port_bytes_per_cycle", "be 8, the width of an HP port")
@@ -89,6 +94,14 @@ class Profile:
             "addresses",
             "be different multiples of 0x10000",
         )
+
+    @property
+    def part_words(self) -> tuple[str, str, str]:
+        """Device, package and speed grade, as a .hwh of Vivado has them: 7z020, clg400, -1."""
+        found = _PART.fullmatch(self.part)
+        assert found is not None  # see __post_init__
+        device = found[1].rstrip("-")
+        return device.removeprefix("xc") if self.is_zynq7000 else device, found[2], f"-{found[3]}"
 
     @property
     def is_zynq7000(self) -> bool:

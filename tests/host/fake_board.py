@@ -291,7 +291,8 @@ def write_files(
     bit.write_bytes(header + b"e" + struct.pack(">I", len(payload)) + payload)
     if hwh is None:
         hwh = (
-            '<EDKSYSTEM><SYSTEMINFO ARCH="zynq" DEVICE="7z020" PACKAGE="clg400" NAME="design_1"/>'
+            '<EDKSYSTEM><SYSTEMINFO ARCH="zynq" DEVICE="7z020" NAME="design_1" PACKAGE="clg400" '
+            'SPEEDGRADE="-1"/>'
             f'<MODULES><MODULE INSTANCE="{spec.top}_0" FULLNAME="/{spec.top}_0" '
             f'VLNV="xilinx.com:hls:{spec.top}:1.0"/>'
             "</MODULES></EDKSYSTEM>"

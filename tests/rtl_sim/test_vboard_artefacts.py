@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import struct
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +36,7 @@ def test_profiles_are_those_of_the_boards():
 @pytest.mark.parametrize(
     ("attribute", "value", "text"),
     [
+        ("part", "xc7z020", "part must be as Vivado writes it, like xc7z020clg400-1, not 'xc7z020'"),
         ("family", "versal", "family must be one of zynq, zynquplus, not 'versal'"),
         ("ddr_bytes_per_cycle", 0.0, "ddr_bytes_per_cycle must be 0.1 to 1024, not 0.0"),
         ("port_bytes_per_cycle", 16, "port_bytes_per_cycle must be 8"),
@@ -79,6 +82,41 @@ def test_hwh_holds_every_register_at_its_address(kernel, board):
     assert len(ranges) == 4 and all(m.get("MEMTYPE") == "REGISTER" for m in root.iter("MEMRANGE"))
 
 
+def system_info(text: str) -> dict[str, str]:
+    return dict(ElementTree.fromstring(text).find("SYSTEMINFO").attrib)
+
+
+@pytest.mark.parametrize(
+    ("board", "words", "said"),
+    [
+        ("pynq-z2", ("7z020", "clg400", "-1"), "7z020clg400"),
+        ("aup-zu3", ("xczu3eg", "sfvc784", "-2"), "xczu3eg-sfvc784-2-e"),
+        ("kv260", ("xck26", "sfvc784", "-2LV"), "xck26-sfvc784-2LV-c"),
+    ],
+)
+def test_both_files_name_the_part_as_vivado_does(board, words, said):
+    profile = load_profile(board)
+    info = system_info(hwh_text(load_kernel("gemm_systolic"), "tiny", profile))
+    assert tuple(info[k] for k in ("DEVICE", "PACKAGE", "SPEEDGRADE")) == words
+    assert b"b\0" + bytes([len(said) + 1]) + said.encode() + b"\0" in artefacts._bit("k", profile, {})
+
+
+def test_system_information_is_that_of_a_hwh_from_vivado():
+    """pynqmetadata brings two: one of the PYNQ-Z2's part, one of UltraScale+."""
+    (package,) = importlib.util.find_spec("pynqmetadata").submodule_search_locations
+    zynq, ultrascale = (
+        system_info(Path(package, "tests", "hwhs", f"{name}.hwh").read_text())
+        for name in ("resizer", "rfsoc_sam")
+    )
+    spec = load_kernel("gemm_systolic")
+    ours = system_info(hwh_text(spec, "tiny", load_profile("pynq-z2")))
+    keys = ("ARCH", "DEVICE", "PACKAGE", "SPEEDGRADE")
+    assert [ours[k] for k in keys] == [zynq[k] for k in keys]
+    theirs = system_info(hwh_text(spec, "tiny", load_profile("aup-zu3")))
+    assert set(ours) == set(theirs) == set(ultrascale)
+    assert ultrascale["DEVICE"][:4] == theirs["DEVICE"][:4] == "xczu"
+
+
 def test_the_parameter_for_pynq_4_on_zynq_7000_is_only_there():
     spec = load_kernel("gemm_systolic")
 
@@ -101,7 +139,7 @@ def test_clocks_are_what_the_plls_reach():
 
 def test_bit_header_and_payload():
     payload = {"kernel": "k", "config": "tiny", "board": "b", "digest": "0123"}
-    data = artefacts._bit("k_tiny", "xc7z020clg400-1", payload)
+    data = artefacts._bit("k_tiny", load_profile("pynq-z2"), payload)
     assert struct.unpack(">H", data[:2]) == (9,) and data[11:13] == b"\0\1"
     at, fields = 13, {}
     while data[at : at + 1] != b"e":
@@ -110,7 +148,7 @@ def test_bit_header_and_payload():
         at += 3 + length
     (length,) = struct.unpack(">I", data[at + 1 : at + 5])
     body = data[at + 5 :]
-    assert fields["b"] == b"7z020clg400-1\0" and list(fields) == ["a", "b", "c", "d"]
+    assert fields["b"] == b"7z020clg400\0" and list(fields) == ["a", "b", "c", "d"]
     assert length == len(body) and length % 4 == 0
     swapped = b"".join(body[i : i + 4][::-1] for i in range(0, len(body), 4))
     assert read_binary(swapped) == payload == read_binary(body)
