@@ -66,8 +66,9 @@ KERNEL …`.
 
 from __future__ import annotations
 
+from vboard.artefacts import build_overlay
 from vboard.client import Board, start
 from vboard.errors import VboardError
 from vboard.profile import Profile, load_profile, profile_names
 
-__all__ = ["Board", "Profile", "VboardError", "load_profile", "profile_names", "start"]
+__all__ = ["Board", "Profile", "VboardError", "build_overlay", "load_profile", "profile_names", "start"]

@@ -15,6 +15,7 @@ from convloom.cli import main
 from convloom.commands import levels, run
 from convloom.commands.stack import build_stack, load_photo
 from convloom.commands.text import Progress, size, table
+from convloom.commands.ways import difference, exact
 
 SIZE = "16"
 
@@ -60,17 +61,17 @@ def test_a_wrong_output_and_a_failing_kernel_are_noticed(
 def test_difference_says_where() -> None:
     want = np.zeros((1, 2, 2, 3), np.int8)
     got = want.copy()
-    assert run.difference(got, want) == ""
+    assert difference(got, want) == ""
     got[0, 1, 0, 2] = 5
-    assert run.difference(got, want) == "1 of 12 differ, first at (0, 1, 0, 2): 5, must be 0"
-    assert "int32" in run.difference(want.astype(np.int32), want)
-    assert "(1, 2, 2, 2)" in run.difference(want[..., :2], want)
+    assert difference(got, want) == "1 of 12 differ, first at (0, 1, 0, 2): 5, must be 0"
+    assert "int32" in difference(want.astype(np.int32), want)
+    assert "(1, 2, 2, 2)" in difference(want[..., :2], want)
 
 
 def test_the_stack_is_what_it_says() -> None:
     photo = load_photo(None, 24)
     assert photo.shape[2] == 3 and max(photo.shape) == 24
-    steps = build_stack(photo, run._exact)
+    steps = build_stack(photo, exact)
     shapes = [(s.layer.r, s.layer.stride[0], s.layer.c, s.layer.k) for s in steps]
     assert shapes == [(3, 1, 3, 30), (3, 2, 30, 16), (1, 1, 16, 8)]
     for step in steps:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
-from convloom.commands import board, conv, doctor, run
+from convloom.commands import bench, board, conv, doctor, run
 
 __all__ = ["COMMANDS", "Command"]
 
@@ -29,4 +29,4 @@ class Command(Protocol):
         """Do it; returns the exit code."""
 
 
-COMMANDS: tuple[Command, ...] = (conv, run, board, doctor)
+COMMANDS: tuple[Command, ...] = (conv, run, bench, board, doctor)

@@ -10,18 +10,20 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from convloom.commands.board_state import running_board
 from convloom.errors import ConvloomError
 from convloom.kernels import KernelSpec
 from convloom.lowering import Job
 
-__all__ = ["SETTINGS", "Settings", "run_on_board", "stop_boards"]
+__all__ = ["SETTINGS", "Settings", "run_on_board", "simulated", "stop_boards"]
 
 VARIABLE = "PYNQ_REMOTE_DEVICES"
+T = TypeVar("T")
 
 
 @dataclass
@@ -68,11 +70,11 @@ def _bitstream(spec: KernelSpec, config: str) -> Path:
     )
 
 
-def _open(spec: KernelSpec, config: str) -> Any:
+def _open(spec: KernelSpec, config: str, private: bool) -> Any:
     key = (spec.name, config)
     if key in _overlays:
         return _overlays[key]
-    if _configured():
+    if _configured() and not private:
         from convloom.driver import ConvOverlay
 
         for other in list(_overlays):  # one PL: another overlay replaces what was loaded
@@ -84,7 +86,8 @@ def _open(spec: KernelSpec, config: str) -> Any:
     return overlay
 
 
-def _open_private(spec: KernelSpec, config: str) -> Any:
+def simulated(work: Callable[[Any], T]) -> T:
+    """What `work(vboard)` gives; ConvloomError where the simulator is missing or a design fails."""
     try:
         import vboard
         from hlsc.errors import HlscError
@@ -94,9 +97,13 @@ def _open_private(spec: KernelSpec, config: str) -> Any:
             f"{VARIABLE}"
         ) from None
     try:
-        board = vboard.start(spec.name, board=SETTINGS.profile, config=config)
-    except HlscError as error:
-        raise ConvloomError(f"{spec.name} {config} can not be built: {error}") from error
+        return work(vboard)
+    except (HlscError, vboard.VboardError) as error:
+        raise ConvloomError(f"no virtual board: {error}") from error
+
+
+def _open_private(spec: KernelSpec, config: str) -> Any:
+    board = simulated(lambda vboard: vboard.start(spec.name, board=SETTINGS.profile, config=config))
     if not _boards:
         atexit.register(stop_boards)
     _boards.append(board)
@@ -121,8 +128,11 @@ def stop_boards() -> None:
     _boards.clear()
 
 
-def run_on_board(job: Job, spec: KernelSpec, config: str) -> tuple[Any, Any]:
-    """The layer's output and the driver's RunReport; ConvloomError where it fails."""
-    overlay = _open(spec, config)
+def run_on_board(job: Job, spec: KernelSpec, config: str, *, private: bool = False) -> tuple[Any, Any]:
+    """The layer's output and the driver's RunReport; ConvloomError where it fails.
+
+    private: on a virtual board of this process, even where another is configured.
+    """
+    overlay = _open(spec, config, private)
     y = overlay.execute(job, limit=SETTINGS.limit)
     return y, overlay.report

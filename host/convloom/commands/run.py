@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convloom.commands.board_level import SETTINGS
 from convloom.commands.files import FileError, write_atomically
@@ -24,11 +23,19 @@ from convloom.commands.picture import draw
 from convloom.commands.stack import Step, build_stack, load_photo
 from convloom.commands.text import Progress, size, table
 from convloom.commands.timeline import draw_timeline
-from convloom.commands.ways import REFERENCE, Answer, Way, compute, im2col_bytes, ways
+from convloom.commands.ways import (
+    REFERENCE,
+    Answer,
+    Way,
+    compute,
+    difference,
+    exact,
+    im2col_bytes,
+    ways,
+)
 from convloom.errors import ConvloomError, UnsupportedError
-from convloom.layer import ConvLayer
 
-__all__ = ["HELP", "NAME", "Row", "configure", "difference", "run"]
+__all__ = ["HELP", "NAME", "Row", "configure", "run"]
 
 NAME = "run"
 HELP = "convolve a photograph on everything there is"
@@ -71,21 +78,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--on", nargs="+", choices=levels, default=usual, help=f"default: {' '.join(usual)}")
     add("--config", default="tiny", help="size of the kernels, default: %(default)s")
     add("--json", action="store_true", help="print the report as JSON instead of the table")
-
-
-def difference(got: NDArray[Any], want: NDArray[Any]) -> str:
-    """Where and how an output differs from the reference, or ""."""
-    if got.shape != want.shape or got.dtype != want.dtype:
-        return f"is {got.dtype} {got.shape}, must be {want.dtype} {want.shape}"
-    wrong = np.argwhere(got != want)
-    if not wrong.size:
-        return ""
-    first = tuple(int(i) for i in wrong[0])
-    return f"{len(wrong)} of {got.size} differ, first at {first}: {got[first]}, must be {want[first]}"
-
-
-def _exact(layer: ConvLayer, x: Any, w: Any, bias: Any) -> NDArray[Any]:
-    return compute(Way(REFERENCE, "numpy", "im2col"), layer, x, w, bias).y
 
 
 def _try(step: Step, way: Way) -> tuple[Row, Any]:
@@ -184,14 +176,14 @@ def run(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"--out {args.out} must be a folder: {error.strerror or error}") from None
-    steps = build_stack(photo, _exact)
+    steps = build_stack(photo, exact)
     levels = list(dict.fromkeys(args.on))
     SETTINGS.trace = True
     rows, reports = _all_rows(steps, levels, args.config)
     wrong = [row for row in rows if row.failed]
-    exact = sum(row.result == EXACT for row in rows)
-    verdict = f"{exact} of {exact + len(wrong)} runs exact to the bit"
-    report = {"photo": list(photo.shape), "exact": exact, "failed": len(wrong)}
+    good = sum(row.result == EXACT for row in rows)
+    verdict = f"{good} of {good + len(wrong)} runs exact to the bit"
+    report = {"photo": list(photo.shape), "exact": good, "failed": len(wrong)}
     report["rows"] = [asdict(row) for row in rows]
     text = json.dumps(report, indent=1) + "\n"
     write_atomically("report", args.out / "report.json", lambda file: _write(file, text))

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from convloom.commands.levels import LEVELS
@@ -20,7 +21,18 @@ from convloom.layer import ConvLayer
 from convloom.lowering import lower, lowerings_for, refusals_for
 from convloom.reference import ALGORITHMS
 
-__all__ = ["KERNELS", "REFERENCE", "Answer", "Way", "choose", "compute", "im2col_bytes", "ways"]
+__all__ = [
+    "KERNELS",
+    "REFERENCE",
+    "Answer",
+    "Way",
+    "choose",
+    "compute",
+    "difference",
+    "exact",
+    "im2col_bytes",
+    "ways",
+]
 
 REFERENCE = "reference"
 
@@ -159,3 +171,19 @@ def compute(way: Way, layer: ConvLayer, x: Any, w: Any, bias: Any) -> Answer:
     run = LEVELS[way.level].run(job, spec, way.config)
     report = run.report.with_lowering(lowered) if run.report is not None else None
     return Answer(run.y, job.bytes_in, job.bytes_out, job.buffer_bytes, run.seconds, run.cycles, report)
+
+
+def exact(layer: ConvLayer, x: Any, w: Any, bias: Any) -> NDArray[Any]:
+    """The layer's output, by the reference that is fastest."""
+    return compute(Way(REFERENCE, "numpy", "im2col"), layer, x, w, bias).y
+
+
+def difference(got: NDArray[Any], want: NDArray[Any]) -> str:
+    """Where and how an output differs from the reference, or ""."""
+    if got.shape != want.shape or got.dtype != want.dtype:
+        return f"is {got.dtype} {got.shape}, must be {want.dtype} {want.shape}"
+    wrong = np.argwhere(got != want)
+    if not wrong.size:
+        return ""
+    first = tuple(int(i) for i in wrong[0])
+    return f"{len(wrong)} of {got.size} differ, first at {first}: {got[first]}, must be {want[first]}"

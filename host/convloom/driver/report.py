@@ -33,6 +33,7 @@ class RunReport:
     back), "transfer" (filling, flushing and fetching buffers) and "wait"; on a virtual board that is
     simulation and says nothing of a real one. cycles: from ap_start to the last beat of the output,
     exact, where the board counts them (a virtual one does). modelled_seconds: cycles at clock_mhz.
+    stalls: there too, by stream the cycles in which no beat moved because of "kernel", "ddr" or "dma".
     """
 
     kernel: str
@@ -46,6 +47,7 @@ class RunReport:
     seconds: dict[str, float]
     clock_mhz: float | None = None
     cycles: int | None = None
+    stalls: dict[str, dict[str, int]] | None = None
     macs: int = 0
     host: tuple[Event, ...] = field(default=(), repr=False)
     board: tuple[Event, ...] = field(default=(), repr=False)
@@ -77,6 +79,7 @@ class RunReport:
             "weights_kept": self.weights_kept,
             "cycles": self.cycles,
             "macs_per_cycle": None if not self.cycles else round(self.macs / self.cycles, 3),
+            "stalls": self.stalls,
             "clock_mhz": self.clock_mhz,
             "modelled_seconds": None if modelled is None else round(modelled, 9),
             "this_machine_seconds": {k: round(v, 6) for k, v in self.seconds.items()},
