@@ -29,26 +29,6 @@ struct Pack {
   }
 
   void set(int i, ap_int<W> value) { bits.range(W * i + W - 1, W * i) = value; }
-
-  static Pack<W, N> of(const ap_int<W> (&lanes)[N]) {
-#pragma HLS INLINE
-    Pack<W, N> packed;
-  pack_lanes:
-    for (int i = 0; i < N; ++i) {
-#pragma HLS UNROLL
-      packed.set(i, lanes[i]);
-    }
-    return packed;
-  }
-
-  void unpack(ap_int<W> (&lanes)[N]) const {
-#pragma HLS INLINE
-  unpack_lanes:
-    for (int i = 0; i < N; ++i) {
-#pragma HLS UNROLL
-      lanes[i] = get(i);
-    }
-  }
 };
 
 }  // namespace convloom

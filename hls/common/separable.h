@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Separable transforms: the same linear map along both axes of a square.
+// Linear maps along one axis, and along both axes of a square.
 #ifndef CONVLOOM_COMMON_SEPARABLE_H_
 #define CONVLOOM_COMMON_SEPARABLE_H_
 
@@ -42,6 +42,29 @@ transform_rows:
 #pragma HLS UNROLL
       packed.set(P * i + j, out[i][j]);
     }
+  }
+  return packed;
+}
+
+/// The map along one axis of packed values.
+/// \tparam F has `static void apply(const ap_int<W> (&in)[N], ap_int<W> (&out)[P])`.
+template <class F, int P, int W, int N>
+Pack<W, P> transform_line(const Pack<W, N>& in) {
+#pragma HLS INLINE
+  ap_int<W> values[N], results[P];
+#pragma HLS ARRAY_PARTITION variable = values complete
+#pragma HLS ARRAY_PARTITION variable = results complete
+unpack_line:
+  for (int i = 0; i < N; ++i) {
+#pragma HLS UNROLL
+    values[i] = in.get(i);
+  }
+  F::apply(values, results);
+  Pack<W, P> packed;
+pack_line:
+  for (int i = 0; i < P; ++i) {
+#pragma HLS UNROLL
+    packed.set(i, results[i]);
   }
   return packed;
 }

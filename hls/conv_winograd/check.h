@@ -20,7 +20,7 @@ void check_registers(ap_uint<32> height, ap_uint<32> width, ap_uint<32> channels
                      ap_uint<32> loop_order, ap_uint<32> int8_output, ap_int<32> x_zero_point,
                      ap_int<32> y_zero_point, ap_int<32> clamp_low, ap_int<32> clamp_high,
                      hls::stream<TileMap>& to_pixels, hls::stream<Shape>& to_tiles,
-                     hls::stream<Shape>& to_weights, hls::stream<Shape>& to_kernels,
+                     hls::stream<WeightShape>& to_weights, hls::stream<Shape>& to_kernels,
                      hls::stream<Shape>& to_array, hls::stream<Shape>& to_scale,
                      hls::stream<ap_uint<8>>& to_write) {
   TileMap map;
@@ -62,22 +62,25 @@ void check_registers(ap_uint<32> height, ap_uint<32> width, ap_uint<32> channels
   s.last_channel = channels - 1;
   s.last_out_row = (out_height - 1) & (C::M - 1);
   s.last_out_col = (out_width - 1) & (C::M - 1);
-  s.last_round = map.last_round;
-  s.last_group = groups - 1;
-  s.last_filter.full = full_filters - 1;
-  s.last_filter.final = final_filters - 1;
+  s.weights.run = s.run;
+  s.weights.last_param.full = full_filters - 1;
+  s.weights.last_param.final = final_filters - 1;
+  s.weights.last_word.full = (full_words * C::COLS - 1) >> 3;
+  s.weights.last_word.final = (final_words * C::COLS - 1) >> 3;
+  s.weights.last_group = groups - 1;
+  s.weights.last_round = map.last_round;
   s.last_real = real - 1;
   s.last_kernel_pair.full = full_words * (C::COLS / 2) - 1;
   s.last_kernel_pair.final = final_words * (C::COLS / 2) - 1;
   s.output = Output::from_registers(int8_output, y_zero_point, clamp_low, clamp_high);
   map.run = s.run;
-  map.last_pass = s.last_group;
+  map.last_pass = groups - 1;
   map.last_block.full = group_blocks - 1;
   map.last_block.final = group_blocks_last - 1;
 
   to_pixels.write(map);
   to_tiles.write(s);
-  to_weights.write(s);
+  to_weights.write(s.weights);
   to_kernels.write(s);
   to_array.write(s);
   to_scale.write(s);

@@ -43,7 +43,7 @@ void winograd_array(hls::stream<Shape>& shape, hls::stream<typename C::TileToken
   idle.at = 0;
   Moving<C> moving[C::COLS];
   Sum sum[C::COLS][C::ELEMENTS];
-  Sum chain[C::COLS * C::ELEMENTS];  // column by column of the array, each column by column
+  Sum chain[C::COLS * C::ELEMENTS];  // for each column of the array its T×T sums, column by column
 #pragma HLS ARRAY_PARTITION variable = u complete dim = 1
 #pragma HLS ARRAY_PARTITION variable = moving complete
 #pragma HLS ARRAY_PARTITION variable = sum complete dim = 0

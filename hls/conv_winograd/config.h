@@ -9,6 +9,7 @@
 #include "resources.h"
 #include "tiles.h"
 #include "transforms.h"
+#include "weights.h"
 
 namespace convloom {
 namespace winograd {
@@ -67,7 +68,7 @@ struct Config {
 
   typedef Pack<Transform::V_BITS, ELEMENTS> InputTile;   // V of a tile and channel
   typedef Pack<Transform::U_BITS, ELEMENTS> KernelTile;  // U of a filter and channel
-  typedef Pack<SUM_BITS, T> SumColumn;                   // one column of the T×T sums, top first
+  typedef Pack<SUM_BITS, T> SumColumn;                   // a column or row of the T×T sums
 
   // What the streams carry.
   typedef Marked<ap_uint<8 * kBeatBytes * T>> PixelToken;  // T pixels of 8 channels, top first
@@ -93,9 +94,7 @@ struct Shape {
   ap_uint<16> last_channel;
   ap_uint<2> last_out_row;  // of the last tile
   ap_uint<2> last_out_col;
-  ap_uint<16> last_round;  // times that in1 comes
-  ap_uint<16> last_group;
-  Bound<16> last_filter;       // of a group
+  WeightShape weights;         // groups of filters, their parameters and raw kernels
   ap_uint<16> last_real;       // filter of the last group that is one of the layer's
   Bound<16> last_kernel_pair;  // of a group: a kernel for each channel and filter
   Output output;

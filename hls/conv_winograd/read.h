@@ -3,7 +3,6 @@
 #ifndef CONVLOOM_CONV_WINOGRAD_READ_H_
 #define CONVLOOM_CONV_WINOGRAD_READ_H_
 
-#include "axis.h"
 #include "config.h"
 #include "corner_turn.h"
 #include "separable.h"
@@ -54,45 +53,8 @@ transform_tiles:
   }
 }
 
-/// Parameters to the output side; raw weights, eight kernels a word (tap t in bits 64t … 64t + 63),
-/// to a FIFO that holds the kernels of a whole group.  II = 1.
-template <class C>
-void read_weights(hls::stream<axis64>& in1, hls::stream<Shape>& shape,
-                  hls::stream<ap_uint<64>>& params, hls::stream<ap_uint<576>>& raw,
-                  hls::stream<bool>& tlast_ok) {
-  const Shape s = shape.read();
-  Counter<16> filter, word, group, round;
-  Counter<4> tap;
-  ap_uint<576> assembled = 0;
-  bool load_params = true;
-  bool ok = true;
-
-stream_weights:
-  for (bool done = !s.run; !done;) {
-#pragma HLS PIPELINE II = 1
-    const bool last_group = group.n == s.last_group;
-    const axis64 beat = in1.read();
-    bool end_of_transfer = false;
-    if (load_params) {
-      params.write(beat.data);
-      load_params = !filter.tick(s.last_filter.of(last_group));
-    } else {
-      assembled = append_beat<9>(assembled, beat.data);
-      if (tap.tick(8)) {
-        raw.write(assembled);
-        if (word.tick(s.last_kernel_pair.of(last_group) >> 2)) {
-          load_params = true;
-          end_of_transfer = group.tick(s.last_group);
-          if (end_of_transfer) done = round.tick(s.last_round);
-        }
-      }
-    }
-    if (bool(beat.last) != end_of_transfer) ok = false;
-  }
-  tlast_ok.write(ok);
-}
-
-/// U = GgGᵀ of raw kernels, two filters per cycle.  II = 1.
+/// U = GgGᵀ of raw kernels, two filters per cycle.  A word holds eight, of tap t in bits 64t …
+/// 64t + 63, but for the last of a group, which may hold fewer.  II = 1.
 template <class C>
 void transform_kernels(hls::stream<Shape>& shape, hls::stream<ap_uint<576>>& raw,
                        hls::stream<typename C::KernelPair>& kernels) {
@@ -118,10 +80,10 @@ transform_kernels:
     kernels.write(out);
     eight = eight >> 16;  // the lowest bytes of each tap
     pair_of_word.tick(3);
-    const bool last_group = group.n == s.last_group;
+    const bool last_group = group.n == s.weights.last_group;
     if (kernel_pair.tick(s.last_kernel_pair.of(last_group))) {
       pair_of_word.n = 0;
-      if (group.tick(s.last_group)) done = round.tick(s.last_round);
+      if (group.tick(s.weights.last_group)) done = round.tick(s.weights.last_round);
     }
   }
 }

@@ -6,11 +6,12 @@
 #include "config.h"
 #include "corner_turn.h"
 #include "results.h"
+#include "separable.h"
 
 namespace convloom {
 namespace winograd {
 
-/// AᵀM A of a tile and filter, exact division by f², bias and requantisation, packed to beats:
+/// AᵀMA of a tile and filter, exact division by f², bias and requantisation, packed to beats:
 /// T columns of sums in, M² outputs out, row by row, two per cycle.
 ///
 /// Collects the columns of one filter, each transformed as it comes, while the rows of the filter
@@ -21,7 +22,7 @@ template <class C>
 void scale_outputs(hls::stream<Shape>& shape, hls::stream<typename C::SumToken>& sums,
                    hls::stream<ap_uint<64>>& params, hls::stream<OutBeat>& beats) {
   typedef ap_int<C::SUM_BITS> Sum;
-  const int T = C::T, M = C::M;
+  const int M = C::M;
   const Shape s = shape.read();
   ap_uint<54> param[C::MAX_FILTERS];
   ap_uint<C::M * C::SUM_BITS> collected[C::T], rows[C::T];  // columns of AᵀM
@@ -36,13 +37,10 @@ void scale_outputs(hls::stream<Shape>& shape, hls::stream<typename C::SumToken>&
 scale_outputs:
   for (bool done = !s.run; !done;) {
 #pragma HLS PIPELINE II = 1
-    const bool last_group = group.n == s.last_group;
+    const bool last_group = group.n == s.weights.last_group;
     if (turn.filling() && !sums.empty()) {
       const typename C::SumToken in = sums.read();
-      Sum m[C::T], y[C::M];
-      in.data.unpack(m);
-      C::Transform::apply(m, y);
-      turn.fill(collected, Pack<C::SUM_BITS, C::M>::of(y).bits, in.marks);
+      turn.fill(collected, transform_line<typename C::Transform, C::M>(in.data).bits, in.marks);
     }
 
     const TileMarks marks = turn.leaving_tag;
@@ -51,19 +49,19 @@ scale_outputs:
       param[filter.n] = ap_uint<64>(params.read()).range(53, 0);
     } else if (turn.leaving()) {
       const FilterParams p = FilterParams::from_beat(param[filter.n]);
-      Sum m[C::T], y[C::M];
+      typename C::SumColumn row;
     take_row:
-      for (int c = 0; c < T; ++c) {
-        m[c] = rows[c].range(C::SUM_BITS - 1, 0);
+      for (int c = 0; c < C::T; ++c) {
+        row.set(c, Sum(rows[c].range(C::SUM_BITS - 1, 0)));
       }
-      C::Transform::apply(m, y);
+      const Pack<C::SUM_BITS, C::M> y = transform_line<typename C::Transform, C::M>(row);
       const bool outside_row = marks.bottom && M - turn.left > s.last_out_row;
       OutputLanes<C::LANES> lanes;
     scale_lanes:
       for (int j = 0; j < C::LANES; ++j) {
-        Sum sum = y[j];
+        Sum sum = y.get(j);
         for (int q = 1; q < M / 2; ++q) {
-          if (pair.n == q) sum = y[2 * q + j];
+          if (pair.n == q) sum = y.get(2 * q + j);
         }
         const bool outside = outside_row || (marks.right && 2 * pair.n + j > s.last_out_col);
         const bool real = !last_group || filter.n <= s.last_real;
@@ -82,10 +80,10 @@ scale_outputs:
       if (complete && (!last_group || beat_filter <= s.last_real)) beats.write(out);
     }
 
-    if (end_of_filter && filter.tick(s.last_filter.of(last_group))) {
+    if (end_of_filter && filter.tick(s.weights.last_param.of(last_group))) {
       done = !load_params && marks.final;
       const bool end_of_pass = !load_params && marks.pass_end;
-      if (end_of_pass) group.tick(s.last_group);
+      if (end_of_pass) group.tick(s.weights.last_group);
       load_params = end_of_pass;
     }
     if (turn.due()) turn.exchange(collected, rows, M);
