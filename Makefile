@@ -52,7 +52,7 @@ bench: $(READY) ## bytes of the lowerings, speed of C-simulation and of the virt
 
 .PHONY: deploy
 deploy: $(READY) ## one archive for a board: overlay, wheel, test data, notebook: KERNEL= BOARD= [CONFIG=] [BIT=]
-	$(PY) scripts/deploy/bundle.py $(KERNEL) $(BOARD) --config $(CONFIG) $(if $(BIT),--bit $(BIT))
+	$(PY) scripts/bundle.py $(KERNEL) $(BOARD) --config $(CONFIG) $(if $(BIT),--bit $(BIT))
 
 # Vendor tools: docs/vendor.md. CLOCK_MHZ replaces the board's clock.
 TOOL ?= auto

@@ -12,6 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from vendor_places import BIT_HLS, bit_folder, project_folder
 from vitis.hls_project import STAGES, HlsProject, write_project
 from vitis.tools import PREPARED, HlsTool, find_hls, find_vivado, run_tool
 from vivado.bit_project import BitProject, write_bit_project
@@ -19,7 +20,6 @@ from vivado.figures import figures_table, vendor_figures
 
 from convloom.errors import ConvloomError
 from convloom.kernels import load_kernel
-from hlsc import toolchain
 from hlsc.errors import HlscError
 from vboard.errors import VboardError
 from vboard.hwh import reached_mhz
@@ -78,11 +78,11 @@ def _hlsc_rtl(project: HlsProject) -> Path:
 
 
 def _bit(args: argparse.Namespace, project: HlsProject, root: Path) -> None:
-    if args.hls not in ("vitis", "hlsc"):
-        raise ConvloomError(f"HLS must be vitis or hlsc, not {args.hls!r}")
+    if args.hls not in BIT_HLS:
+        raise ConvloomError(f"HLS must be {' or '.join(BIT_HLS)}, not {args.hls!r}")
     # What is missing is said before hours of work.
     vivado = None if args.prepare else find_vivado()
-    folder = root / f"bit_{args.hls}"
+    folder = bit_folder(args.kernel, args.config, args.board, args.hls)
     rtl = ip = None
     if args.hls == "hlsc":
         rtl = _hlsc_rtl(project)
@@ -107,7 +107,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.clock_mhz is not None:
         profile = dataclasses.replace(profile, clock_mhz=args.clock_mhz)
     project = HlsProject(load_kernel(args.kernel), args.config, profile)
-    root = toolchain.build_root() / "vendor" / project.name
+    root = project_folder(args.kernel, args.config, args.board)
     if args.stage == "bit":
         _bit(args, project, root)
     elif args.stage == "figures":

@@ -62,10 +62,6 @@ class HlsProject:
         self.spec.config(self.config)
 
     @property
-    def name(self) -> str:
-        return f"{self.spec.name}_{self.config}_{self.profile.name}"
-
-    @property
     def period(self) -> str:
         """Clock period in ns."""
         return f"{1000 / self.profile.clock_mhz:.3f}"

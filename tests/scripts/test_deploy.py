@@ -29,11 +29,11 @@ NAME = f"convloom-{KERNEL}_{CONFIG}-{BOARD}"
 
 @pytest.fixture(scope="module")
 def deploy() -> ModuleType:
-    sys.path.insert(0, str(SCRIPTS / "deploy"))
+    sys.path.insert(0, str(SCRIPTS))
     try:
         return importlib.import_module("bundle")
     finally:
-        sys.path.remove(str(SCRIPTS / "deploy"))
+        sys.path.remove(str(SCRIPTS))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,10 @@ def test_expected_outputs_are_those_of_the_layers(unpacked: Path) -> None:
             assert file["y"].any() and json.loads(str(file["layer"]))["k"] == file["w"].shape[0]
 
 
-def test_refusals(deploy: ModuleType, unpacked: Path, tmp_path: Path, capsys) -> None:
+def test_refusals(
+    deploy: ModuleType, unpacked: Path, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVLOOM_BUILD", str(tmp_path / "build"))  # where no bitstream is
     bit = str(next(unpacked.glob("*.bit")))
     out = ["--out", str(tmp_path / "out")]
     for argv, said in [
@@ -157,6 +160,10 @@ def test_refusals(deploy: ModuleType, unpacked: Path, tmp_path: Path, capsys) ->
         ([KERNEL, BOARD, "--config", "huge", "--bit", bit], "config must be one of"),
         ([KERNEL, BOARD, "--bit", str(tmp_path / "no.bit")], "there is no such file"),
         ([KERNEL, "kv260", "--config", "tiny"], "run make bit KERNEL=conv_winograd BOARD=kv260"),
+        (
+            [KERNEL, "kv260", "--config", "tiny", "--bit", bit],
+            "must be for kv260 (xck26-sfvc784-2LV-c), not for 7z020clg400",
+        ),
     ]:
         assert deploy.main([*argv, *out]) == 1
         error = capsys.readouterr().err

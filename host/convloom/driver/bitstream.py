@@ -30,13 +30,15 @@ _REBUILD = "build both again, and copy them together"
 class OverlayFiles:
     """What the .bit and the .hwh say. kernel: instance name → contract, for every kernel of convloom.
 
-    config: the kernel's configuration where a file names it. note: text payload of a virtual overlay.
+    config: the kernel's configuration where a file names it. part: as the .bit has it, 7z020clg400.
+    note: text payload of a virtual overlay.
     """
 
     bitstream: Path
     hwh: Path
     kernels: dict[str, KernelSpec]
     config: str | None
+    part: str = ""
     note: dict[str, str] = field(default_factory=dict)
 
 
@@ -144,6 +146,5 @@ def read_files(bitfile: str | Path) -> OverlayFiles:
             f"not only {', '.join(others) or 'nothing'}; load the overlay that was built for it"
         )
     spec = next(iter(kernels.values()))
-    return OverlayFiles(
-        bit, hwh, kernels, _config([note.get("config"), info.get("NAME"), bit.stem], spec), note
-    )
+    config = _config([note.get("config"), info.get("NAME"), bit.stem], spec)
+    return OverlayFiles(bit, hwh, kernels, config, fields.get("b", ""), note)

@@ -2,7 +2,7 @@
 """`make deploy`: one archive with all that a board needs: overlay, wheel, test data, notebook.
 
 The same inputs give the same archive, byte for byte. The overlay is that of `make bit`, or any pair of
-.bit and .hwh of the kernel (`--bit`); that the two belong together is checked first.
+.bit and .hwh of the kernel (`--bit`); that they belong together, and to this board, is checked first.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+from vendor_places import bitstreams
 
 from convloom.driver.bitstream import read_files
 from convloom.errors import ConvloomError
@@ -29,10 +30,12 @@ from convloom.kernels import KernelSpec, kernel_names, load_kernel
 from convloom.layer import ConvLayer, Requant
 from convloom.lowering import lower
 from convloom.reference import ALGORITHMS
+from hlsc.toolchain import build_root
 from vboard.profile import Profile, load_profile, profile_names
 
-ROOT = Path(__file__).resolve().parents[2]
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ROOT / "scripts" / "deploy"
+"""What goes into the archive as it is."""
 
 TOMLI = "tomli==2.2.1"
 """Reads kernel.toml under Python 3.10; the release is pinned so that archives are repeatable."""
@@ -117,7 +120,7 @@ def _notebook(stem: str) -> bytes:
 
 
 def _readme(spec: KernelSpec, config: str, profile: Profile, stem: str, count: int) -> bytes:
-    template = string.Template((HERE / "README.template.md").read_text(encoding="utf-8"))
+    template = string.Template((PARTS / "README.template.md").read_text(encoding="utf-8"))
     values = {"title": spec.title, "board": profile.title, "stem": stem, "config": config}
     return template.substitute(values, part=profile.part, count=count).encode()
 
@@ -132,6 +135,9 @@ def bundle(kernel: str, board: str, config: str, bit: Path, out: Path) -> Path:
         raise ConvloomError(f"overlay {bit.name} must hold {kernel}, not {', '.join(held)}")
     if files.config not in (None, config):
         raise ConvloomError(f"overlay {bit.name} must be of configuration {config}, not {files.config}")
+    if not _bare(profile.part).startswith(_bare(files.part) or "?"):
+        found = files.part or "an unknown part"
+        raise ConvloomError(f"overlay {bit.name} must be for {board} ({profile.part}), not for {found}")
     stem = f"{kernel}_{config}"
     content = dict(validation_files(spec, config))
     content["README.md"] = _readme(spec, config, profile, stem, len(content))
@@ -139,7 +145,7 @@ def bundle(kernel: str, board: str, config: str, bit: Path, out: Path) -> Path:
     content[f"{stem}.hwh"] = files.hwh.read_bytes()
     content["quickstart.ipynb"] = _notebook(stem)
     for name in ("validate.py", "install.sh"):
-        content[name] = (HERE / name).read_bytes()
+        content[name] = (PARTS / name).read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         wheels(Path(folder))
         for wheel in Path(folder).glob("*.whl"):
@@ -154,6 +160,11 @@ def bundle(kernel: str, board: str, config: str, bit: Path, out: Path) -> Path:
     finally:
         work.unlink(missing_ok=True)
     return archive
+
+
+def _bare(part: str) -> str:
+    """A part as .bit files of all families begin: 7z020clg400, xczu3eg-sfvc784-2-e."""
+    return part.lower().removeprefix("xc").replace("-", "")
 
 
 def _write_archive(path: Path, name: str, content: dict[str, bytes]) -> None:
@@ -172,11 +183,12 @@ def _write_archive(path: Path, name: str, content: dict[str, bytes]) -> None:
 
 def _built(kernel: str, board: str, config: str) -> Path:
     """The newest bitstream of `make bit` for these."""
-    found = sorted((ROOT / "build" / "bit").glob(f"**/{kernel}_{config}.bit"), key=os.path.getmtime)
-    found = [p for p in found if board in str(p)]
+    found = bitstreams(kernel, config, board)
     if not found:
+        others = [b for b in profile_names() if bitstreams(kernel, config, b)]
+        there = f" (there is one for {', '.join(others)})" if others else ""
         raise ConvloomError(
-            f"make deploy must have a bitstream of {kernel} {config} for {board}: run make bit "
+            f"make deploy must have a bitstream of {kernel} {config} for {board}{there}: run make bit "
             f"KERNEL={kernel} BOARD={board} CONFIG={config} first, or name one with BIT=FILE.bit"
         )
     return found[-1]
@@ -189,10 +201,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("board", choices=profile_names())
     parser.add_argument("--config", default="z2")
     parser.add_argument("--bit", type=Path, metavar="FILE.bit")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "deploy", metavar="DIR")
+    parser.add_argument("--out", type=Path, default=build_root() / "deploy", metavar="DIR")
     args = parser.parse_args(argv)
     try:
         bit = args.bit or _built(args.kernel, args.board, args.config)
+        print(f"overlay {bit}")
         print(f"wrote {bundle(args.kernel, args.board, args.config, bit, args.out)}")
     except ConvloomError as error:
         print(f"deploy: {' '.join(str(error).split())}", file=sys.stderr)
