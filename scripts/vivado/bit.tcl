@@ -29,6 +29,28 @@ proc handoff_file {design} {
   error "the hardware handoff $tail must be in project.gen or project.srcs"
 }
 
+# pynq 4 asks every processing system for its clock under UltraScale+'s name, and stops at a Zynq-7000
+# that lacks it (pynqmetadata, proc_sys_core.py): what Vivado wrote gets that parameter too.
+proc copy_handoff {from to} {
+  global ps_modtype pynq_clock
+  set file [open $from]
+  set text [read $file]
+  close $file
+  if {[llength $pynq_clock]} {
+    set module [string first "MODTYPE=\"$ps_modtype\"" $text]
+    set at [string first <PARAMETERS> $text [expr {$module < 0 ? "end" : $module}]]
+    if {$at < 0} {
+      error "$from must have a module $ps_modtype with PARAMETERS"
+    }
+    lassign $pynq_clock name value
+    set line "<PARAMETERS>\n<PARAMETER NAME=\"$name\" VALUE=\"$value\"/>"
+    set text [string replace $text $at [expr {$at + [string length <PARAMETERS>] - 1}] $line]
+  }
+  set file [open $to w]
+  puts -nonewline $file $text
+  close $file
+}
+
 proc run {} {
   global part design out_stem jobs hls ip_folder led_constraints
   if {$hls eq "hlsc"} {
@@ -57,7 +79,7 @@ proc run {} {
   check_timing_met
   # Only now: a design that misses its clock leaves no bitstream behind.
   write_bitstream -force $out_stem.bit
-  file copy -force [handoff_file $design] $out_stem.hwh
+  copy_handoff [handoff_file $design] $out_stem.hwh
 }
 
 if {[catch {run} message]} {

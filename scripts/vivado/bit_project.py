@@ -38,6 +38,9 @@ __all__ = ["BitProject", "write_bit_project"]
 HERE = Path(__file__).parent
 SCRIPTS = ("bit.tcl", "package_ip.tcl", "block_design.tcl", "reports.tcl")
 
+PYNQ_CLOCK = "PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ"
+"""Parameter of the PS in the .hwh without which pynq 4 does not load an overlay for Zynq-7000."""
+
 _PS: dict[str, dict[str, Any]] = {
     "zynq": {
         "ps": "processing_system7_0",
@@ -145,6 +148,8 @@ class BitProject:
                 "registers": registers,
                 **family,
                 "ps_properties": _ps_properties(self.profile, board),
+                "ps_modtype": family["ps_vlnv"].split(":")[2],
+                "pynq_clock": [PYNQ_CLOCK, f"{mhz:.6f}"] if self.profile.is_zynq7000 else [],
                 "dma_0": _flat(dma_parameters(self.profile, s2mm=True)),
                 # A channel that is left out has no parameters to set.
                 "dma_1": _flat(_without_s2mm(dma_parameters(self.profile, s2mm=False))),

@@ -6,12 +6,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from tclrun import Run, run_script
-from vivado.bit_project import BitProject, write_bit_project
+from vivado.bit_project import PYNQ_CLOCK, BitProject, write_bit_project
 from vivado.figures import vendor_figures
 from vivado.wrapper import RESERVED, Port, ports_of, vendor_name, wrapper_text
 from vivado_tool import VivadoTool
@@ -51,13 +52,27 @@ def test_every_bitstream_script_runs(tmp_path, kernel, board, hls):
     assert (run.code, run.stderr) == (0, "")
     assert (tmp_path / f"{kernel}_tiny.bit").is_file() and (tmp_path / f"{kernel}_tiny.hwh").is_file()
     assert tool.runs == ["synth_1", "impl_1"] and tool.part == project.profile.part
-    assert agrees_with_hwh(tool, hwh_text(project.spec, "tiny", project.profile), project)
+    virtual = hwh_text(project.spec, "tiny", project.profile)
+    assert agrees_with_hwh(tool, virtual, project)
+    if project.profile.is_zynq7000:  # on UltraScale+ it is Vivado's own parameter
+        written = pynq_clocks((tmp_path / f"{kernel}_tiny.hwh").read_text())
+        assert written == pynq_clocks(virtual) != {}
     if hls == "hlsc":
         core = tool.packager.saved[tmp_path / "ip"]
         assert core.vlnv == f"xilinx.com:hls:{project.spec.top}:1.0"
         wanted = {name: offset for name, offset, *_ in kernel_registers(project.spec)}
         assert {n: int(r["address_offset"], 16) for n, r in core.registers.items()} == wanted
         assert core.registers["CTRL"]["fields"]["AP_DONE"]["bit_offset"] == "1"
+
+
+def pynq_clocks(text: str) -> dict[str, float]:
+    """Instance → the clock that pynq 4 looks for."""
+    return {
+        module.get("INSTANCE"): float(parameter.get("VALUE"))
+        for module in ElementTree.fromstring(text).iter("MODULE")
+        for parameter in module.iter("PARAMETER")
+        if parameter.get("NAME") == PYNQ_CLOCK
+    }
 
 
 def agrees_with_hwh(tool: VivadoTool, text: str, project: BitProject) -> bool:
@@ -156,6 +171,8 @@ MUTANTS = [
     ("bit.tcl", "  open_run impl_1\n", ""),
     ("bit.tcl", "get_property PROGRESS", "get_property PROGRES"),
     ("bit.tcl", "hw_handoff", "hwhandoff"),
+    ("bit.tcl", "MODTYPE=", "MODETYPE="),
+    ("settings.tcl", "set ps_modtype processing_system7", "set ps_modtype processing_system"),
     ("bit.tcl", "make_block_design\n", "make_blockdesign\n"),
     ("bit.tcl", "if {$hls eq", "if {$hsl eq"),
     ("block_design.tcl", "CONFIG.$property", "CONFIGS.$property"),
@@ -221,20 +238,41 @@ def sound(tmp_path_factory):
     return folder
 
 
+def play_slip(sound: Path, folder: Path, file: str, old: str, new: str) -> tuple[Run, VivadoTool]:
+    shutil.copytree(sound, folder, dirs_exist_ok=True)
+    text = (folder / file).read_text()
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1))
+    return play(folder)
+
+
 @pytest.mark.parametrize(("file", "old", "new"), MUTANTS, ids=lambda text: str(text).strip()[:40])
 def test_every_slip_is_found(sound, tmp_path, file, old, new):
     """A misspelt name, a dropped connection, a wrong path: an error, and no overlay."""
-    for path in sound.rglob("*"):
-        if path.is_file():
-            copy = tmp_path / path.relative_to(sound)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
-    text = (tmp_path / file).read_text()
-    assert old in text
-    (tmp_path / file).write_text(text.replace(old, new, 1))
-    run, _ = play(tmp_path)
+    run, _ = play_slip(sound, tmp_path, file, old, new)
     assert run.code != 0 and run.stderr
     assert not list(tmp_path.glob("*.hwh"))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("bit.tcl", "update_ip_catalog", "update_ip_catalogue",
+         "invalid command name 'update_ip_catalogue' (meant: update_ip_catalog?)"),
+        ("bit.tcl", "-norecurse [make_wrapper", "-recurse [make_wrapper", "unknown option -recurse"),
+        ("settings.tcl", "rtl/gemm_systolic.sv", "rtl/gemm.sv", "no file rtl/gemm.sv"),
+        ("settings.tcl", "c_sg_length_width", "c_sg_lenght_width",
+         "axi_dma_0 has no property CONFIG.c_sg_lenght_width"),
+        ("block_design.tcl", " $kernel/ap_rst_n]", "]", "gemm_systolic_0/ap_rst_n is not connected"),
+        ("block_design.tcl", "join_interfaces control/M02_AXI axi_dma_1/S_AXI_LITE\n", "",
+         "interface axi_dma_1/S_AXI_LITE is not connected"),
+    ],
+)  # fmt: skip
+def test_the_recorder_says_which_error_it_is(sound, tmp_path, file, old, new, said):
+    """Unknown command or option, missing file, unknown property, unconnected pin: each by its name."""
+    run, tool = play_slip(sound, tmp_path, file, old, new)
+    assert run.code == 1 and said in tool.refused
+    assert run.stderr == f"bit.tcl: {tool.refused}\n"
 
 
 def test_figures_of_a_run_are_read_back(tmp_path):

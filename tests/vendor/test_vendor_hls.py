@@ -87,6 +87,29 @@ def test_every_slip_is_found(tmp_path, file, old, new):
     assert any(codes)
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (
+            "run_hls.tcl",
+            "csim_design",
+            "csim_desing",
+            "invalid command name 'csim_desing' (meant: csim_",
+        ),
+        ("run_hls.tcl", "-rtl verilog", "-lang verilog", "unknown option -lang"),
+        ("settings.tcl", "src/gemm_systolic/gemm_systolic.cpp", "src/gemm.cpp", "no file src/gemm.cpp"),
+        ("directives_vitis.tcl", "-impl dsp", "-impl dps", "mul can not be bound to dps"),
+    ],
+)
+def test_the_recorder_says_which_error_it_is(tmp_path, file, old, new, said):
+    write_project(project("gemm_systolic"), tmp_path, "vitis", ("csim", "csynth", "cosim"))
+    text = (tmp_path / file).read_text()
+    assert old in text
+    (tmp_path / file).write_text(text.replace(old, new, 1))
+    code, stderr, _ = play(tmp_path, "vitis")
+    assert code == 1 and said in stderr and stderr.count("\n") == 1
+
+
 def test_a_failing_step_is_one_line_and_an_exit_code(tmp_path):
     write_project(project("gemm_systolic"), tmp_path, "vitis", ("csim", "dance"))
     code, stderr, _ = play(tmp_path, "vitis")

@@ -309,9 +309,19 @@ class VivadoTool:
         _strip(plain[1], "file")
         kind = f"project/project.{self.generated}/sources_1/bd/{self.design}/hw_handoff"
         (self.folder / kind).mkdir(parents=True, exist_ok=True)
-        (self.folder / kind / f"{self.design}.hwh").write_text("<EDKSYSTEM/>\n")
+        (self.folder / kind / f"{self.design}.hwh").write_text(self._handoff())
         self.targets = True
         return ""
+
+    def _handoff(self) -> str:
+        """A .hwh in which every cell is a module with its parameters."""
+        modules = [
+            f'<MODULE INSTANCE="{name}" MODTYPE="{cell.vlnv.split(":")[2]}">\n<PARAMETERS>\n'
+            + "".join(f'<PARAMETER NAME="{k}" VALUE="{v}"/>\n' for k, v in cell.properties.items())
+            + "</PARAMETERS>\n</MODULE>\n"
+            for name, cell in self.block.cells.items()
+        ]
+        return f"<EDKSYSTEM>\n{''.join(modules)}</EDKSYSTEM>\n"
 
     def _make_wrapper(self, options: dict[str, str], plain: list[str]) -> str:
         self._need(self.targets, "generate_target")
