@@ -34,14 +34,21 @@ Overlay download resets the PL):
              "cycles": 5000,             # from it to the last beat of the last receive; null: none yet
              "done": true,               # the kernel's ap_done has been seen since
              "beats": {"in0": 10, "in1": 20, "out": 30},           # since that ap_start was written
-             "bytes_in": 240, "bytes_out": 240},                   # the same, in bytes
+             "bytes_in": 240, "bytes_out": 240,                    # the same, in bytes
+             # What the cycles of `cycles` were that moved no beat, by cause; null while `cycles` is:
+             # beats and causes together are every cycle.
+             "stalls": {"in0": {"kernel": 5, "latency": 5, "bandwidth": 5, "dma": 5, "idle": 5},
+                        "in1": …, "out": …}},
      "streams": {"in0": {"beats": 10, "packets": 1,                # accepted beats; of them with TLAST
-                         "kernel_stalls": 5,   # cycles the kernel did not take an offered beat
-                                               # (out: cycles the kernel had nothing while a receive
-                                               # waited)
-                         "ddr_stalls": 5,      # cycles a transfer waited for DDR
-                                               # (out: cycles the DMA had no room, waiting for DDR)
-                         "dma_stalls": 5},     # cycles the kernel waited and no transfer was armed
+                         # Cycles without a beat since programming, by cause:
+                         "kernel_stalls": 5,     # the kernel did not take an offered beat
+                                                 # (out: it had nothing while a receive waited)
+                         "latency_stalls": 5,    # a transfer waited for DDR to answer a burst
+                                                 # (out: the DMA was full, and waited for that)
+                         "bandwidth_stalls": 5,  # the same, and DDR was ready, but all ports together
+                                                 # had taken what the profile's sum allows
+                         "dma_stalls": 5,        # in a run the kernel waited for its next transfer
+                         "idle_stalls": 5},      # nobody wanted to move anything
                  "in1": …, "out": …},
      "dma": {"axi_dma_0": {"mm2s": {"transfers": 1, "bytes": 80,   # completed
                                     "control": 1, "status": 2,     # the registers DMACR and DMASR

@@ -16,13 +16,15 @@ from typing import Any
 from vboard.errors import VboardError
 from vboard.profile import Profile
 
-__all__ = ["STREAMS", "Logic"]
+__all__ = ["CAUSES", "STREAMS", "Logic"]
 
 STREAMS = ("in0", "in1", "out")
 
-_STREAM_COUNTS = ("beats", "packets", "kernel_stalls", "ddr_stalls", "dma_stalls", "since_start")
+CAUSES = ("kernel", "latency", "bandwidth", "dma", "idle")
+"""Why a stream moves no beat in a cycle."""
+
 _DMA_COUNTS = ("transfers", "bytes", "control", "status", "left")
-_WORDS = 5 + 3 * len(_STREAM_COUNTS) + 3 * len(_DMA_COUNTS) + 3
+_WORDS = 5 + 3 * (2 + 2 * (1 + len(CAUSES))) + 3 * len(_DMA_COUNTS) + 3
 _NEVER = (1 << 64) - 1
 _POLL_MILLISECONDS = 100
 
@@ -102,8 +104,16 @@ class Logic:
         self._library.vb_counters(self._handle, out)
         words = iter(out)
         now, starts, started, last_out, done = (next(words) for _ in range(5))
-        streams = {s: {name: next(words) for name in _STREAM_COUNTS} for s in STREAMS}
-        beats = {s: streams[s].pop("since_start") for s in STREAMS}
+        streams: dict[str, dict[str, int]] = {}
+        beats: dict[str, int] = {}
+        stalls: dict[str, dict[str, int]] = {}
+        for name in STREAMS:
+            packets, beats[name] = next(words), next(words)
+            # Each cause twice: since programming, and in the run.
+            cycles = {cause: (next(words), next(words)) for cause in ("beats", *CAUSES)}
+            streams[name] = {"beats": cycles.pop("beats")[0], "packets": packets}
+            streams[name] |= {f"{cause}_stalls": total for cause, (total, _) in cycles.items()}
+            stalls[name] = {cause: count for cause, (_, count) in cycles.items()}
         channels = [{name: next(words) for name in _DMA_COUNTS} for _ in STREAMS]
         read, written, limited = (next(words) for _ in range(3))
         finished = started != _NEVER and last_out != _NEVER
@@ -117,6 +127,7 @@ class Logic:
                 "beats": beats,
                 "bytes_in": 8 * (beats["in0"] + beats["in1"]),
                 "bytes_out": 8 * beats["out"],
+                "stalls": stalls if finished else None,
             },
             "streams": streams,
             "dma": {

@@ -150,6 +150,7 @@ def test_bench_measures_every_kernel(small: None, capsys: pytest.CaptureFixture[
         assert row["mac_per_cycle"] == pytest.approx(row["macs"] / row["cycles"], abs=0.01)
         assert not row["partial"]
         assert set(row["stalls"]) == {"in0", "in1", "out"}
+        assert all(0 < sum(causes.values()) < row["cycles"] for causes in row["stalls"].values())
     best = [
         min(row["cycles"] for row in rows if row["name"] == entry.layer.name)
         for entry in (SMALL, LARGER)

@@ -56,6 +56,8 @@ def test_random_layers(host, memory, seed):
         )
         run = made.logic.counters()["run"]
         assert (run["bytes_in"], run["bytes_out"]) == (job.bytes_in, job.bytes_out)
+        for stream, causes in run["stalls"].items():
+            assert run["beats"][stream] + sum(causes.values()) == run["cycles"], (layer.name, stream)
         cycles.append((run["cycles"], job))
     assert made.logic.faults() == []
     made.logic.program()

@@ -54,8 +54,9 @@ module sum_kernel (
   assign out_TDATA = in0_TDATA + in1_TDATA;
   assign out_TKEEP = in0_TKEEP;
   assign out_TLAST = sent + 1 == last_at;
-  assign in0_TREADY = move;
-  assign in1_TREADY = move;
+  // Not for their own TVALID, so that the board can tell a stream that waits from one at rest.
+  assign in0_TREADY = busy && in1_TVALID && out_TREADY;
+  assign in1_TREADY = busy && in0_TVALID && out_TREADY;
 
   always_ff @(posedge ap_clk) begin
     if (!ap_rst_n) begin

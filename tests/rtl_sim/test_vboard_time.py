@@ -11,6 +11,7 @@ import vboard.logic
 from vboard.errors import VboardError
 from vboard.host import Host
 from vboard.library import Design, build_library
+from vboard.logic import STREAMS
 
 HALTED = 1
 
@@ -87,12 +88,49 @@ def test_latency_delays_the_first_beat(library, rng):
 
 def test_stalls_are_told_by_cause(library, rng):
     counters = figures(make(library, ddr_bytes_per_cycle=2.0), rng)
-    streams = counters["streams"]
+    streams, stalls = counters["streams"], counters["run"]["stalls"]
     assert streams["in0"]["beats"] == streams["out"]["beats"] == 2000
     assert streams["in0"]["packets"] == streams["out"]["packets"] == 1
-    assert streams["in1"]["ddr_stalls"] > 1000
-    assert streams["in0"]["kernel_stalls"] > 1000  # begun earlier, it waits for in1
-    assert streams["out"]["kernel_stalls"] > 1000  # it had nothing to send
+    assert stalls["in1"]["bandwidth"] > 1000
+    assert stalls["in0"]["kernel"] > 1000  # begun earlier, it waits for in1
+    assert stalls["out"]["kernel"] > 1000  # it had nothing to send
+
+
+MEMORIES = {
+    "fast": {"ddr_bytes_per_cycle": 64.0, "ddr_latency": 1},
+    "narrow": {"ddr_bytes_per_cycle": 3.0},
+    "distant": {"ddr_bytes_per_cycle": 64.0, "ddr_latency": 900},
+    "slow host": {"ddr_bytes_per_cycle": 64.0, "access_cycles": 3000},
+}
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_every_cycle_of_a_run_has_one_cause(library, rng, memory):
+    """Beats and stalls of each stream are the run's cycles, and what is slow is blamed."""
+    count = 2000
+    host = make(library, **MEMORIES[memory])
+    for _ in range(2):  # the second run counts anew, and not what was between them
+        run = figures(host, rng, count)["run"]
+        host.logic.run(500)
+        for stream in STREAMS:
+            assert run["beats"][stream] + sum(run["stalls"][stream].values()) == run["cycles"], stream
+    blamed = {"narrow": "bandwidth", "distant": "latency", "slow host": "dma"}.get(memory)
+    causes = run["stalls"]["in1"]  # in1 is armed last, so it is what the others wait for
+    causes.pop("idle")  # until then
+    if blamed:
+        assert causes[blamed] > 0.8 * sum(causes.values()) > 1000
+    else:
+        assert sum(causes.values()) < 200
+
+
+def test_ports_and_sum_bound_each_other(library, rng):
+    """A port moves 8 bytes a cycle and direction even where the sum would allow more, and the sum is
+    shared out evenly where it does not allow that."""
+    count = 4000
+    for rate, least in ((24.0, count), (12.0, 2 * count), (6.0, 4 * count)):
+        run = figures(make(library, ddr_bytes_per_cycle=rate, ddr_latency=1), rng, count)["run"]
+        moved = count - 512  # in0 is a FIFO ahead when in1 begins, out one behind at the end
+        assert 0.9 * least * moved / count < run["cycles"] < least + 600
 
 
 def test_every_write_takes_the_profiles_cycles(library):

@@ -43,15 +43,6 @@ class Counters:
         """Beats of all streams since programming: what shows that a design makes progress."""
         return sum(stream["beats"] for stream in table["streams"].values())
 
-    @staticmethod
-    def stalls(before: dict[str, Any], after: dict[str, Any]) -> dict[str, dict[str, int]]:
-        """By stream and cause ("kernel", "ddr", "dma"), cycles without a beat between two tables."""
-        causes = ("kernel", "ddr", "dma")
-        return {
-            name: {c: stream[f"{c}_stalls"] - before["streams"][name][f"{c}_stalls"] for c in causes}
-            for name, stream in after["streams"].items()
-        }
-
 
 def free_contiguous(device: Any) -> int | None:
     """Bytes of contiguous memory that Linux on the board says are free; None if it does not say."""

@@ -231,7 +231,6 @@ class ConvOverlay(pynq.Overlay):
                     self.limit if limit is None else limit,
                     trace=self.trace,
                 )
-                before = self.counters.read()
                 # From the first register on, a run that does not end leaves the PL in the middle.
                 self._reload = True
                 stack.callback(self._quieten)
@@ -245,7 +244,7 @@ class ConvOverlay(pynq.Overlay):
                     y = job.result([beats.view("<u8")])
                     y = np.array(y, copy=True) if np.may_share_memory(y, beats) else y
                     del beats
-            self.report = self._make_report(job, watch, kept, engine, before)
+            self.report = self._make_report(job, watch, kept, engine)
         return y
 
     def _quieten(self) -> None:
@@ -283,14 +282,7 @@ class ConvOverlay(pynq.Overlay):
         stack.callback(block.free)
         return Region(block.buffer, block.address, job.bytes_out)
 
-    def _make_report(
-        self,
-        job: Job,
-        watch: Stopwatch,
-        kept: bool,
-        engine: Engine,
-        before: dict[str, Any] | None,
-    ) -> RunReport:
+    def _make_report(self, job: Job, watch: Stopwatch, kept: bool, engine: Engine) -> RunReport:
         table = self.counters.read()
         return RunReport(
             kernel=self.kernel.name,
@@ -304,7 +296,7 @@ class ConvOverlay(pynq.Overlay):
             seconds=dict(watch.seconds),
             clock_mhz=self._clock_mhz(table),
             cycles=None if table is None else table["run"]["cycles"],
-            stalls=None if table is None or before is None else Counters.stalls(before, table),
+            stalls=None if table is None else table["run"]["stalls"],
             macs=job.layer.macs,
             host=tuple(watch.events),
             board=tuple(engine.events),

@@ -33,7 +33,9 @@ class RunReport:
     back), "transfer" (filling, flushing and fetching buffers) and "wait"; on a virtual board that is
     simulation and says nothing of a real one. cycles: from ap_start to the last beat of the output,
     exact, where the board counts them (a virtual one does). modelled_seconds: cycles at clock_mhz.
-    stalls: there too, by stream the cycles in which no beat moved because of "kernel", "ddr" or "dma".
+    stalls: there too, by stream the cycles of these in which no beat moved, by cause: "kernel" (not
+    ready, or for out nothing to send), "latency" and "bandwidth" of the memory, "dma" (it waited
+    for the next transfer) and "idle" (nobody wanted anything); with the beats they are all `cycles`.
     """
 
     kernel: str

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "board.h"
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 
@@ -79,7 +80,7 @@ void Board::program() {
   model_->reset_n(true);
   cycle();
   now_ = moved_ = 0;
-  count_in0_ = count_in1_ = count_out_ = StreamCount();
+  for (int i = 0; i < 3; ++i) counts_[i] = at_start_[i] = at_last_[i] = StreamCount();
 }
 
 void Board::cycle() {
@@ -99,33 +100,41 @@ void Board::cycle() {
   lite_.drive(m);
   m.low(now_);
 
-  const auto count_input = [this](StreamCount& c, Mm2s& channel, bool valid, bool ready) {
+  const auto memory = [](const Channel& c) {
+    return c.held() ? Cause::kBandwidth : Cause::kLatency;
+  };
+  const auto count_input = [&](StreamCount& c, Mm2s& channel, bool valid, bool ready) {
+    if (channel.active()) c.settle(running_ ? Cause::kDma : Cause::kIdle);
+    Cause cause = Cause::kIdle;
     if (valid && ready) {
-      ++c.beats;
+      cause = Cause::kBeat;
       c.packets += channel.beat().last;
       channel.taken();
       moved_ = now_;
     } else if (valid) {
-      ++c.kernel_stalls;
+      cause = Cause::kKernel;
     } else if (channel.active()) {
-      ++c.ddr_stalls;
+      cause = memory(channel);
     } else if (ready && running_) {
-      ++c.dma_stalls;
+      ++c.unarmed;
+      return;
     }
+    c.add(cause);
   };
   const bool k0 = m.in0_ready(), k1 = m.in1_ready(), vo = m.out_valid();
-  count_input(count_in0_, in0_, v0, k0);
-  count_input(count_in1_, in1_, v1, k1);
+  count_input(counts_[0], in0_, v0, k0);
+  count_input(counts_[1], in1_, v1, k1);
   if (vo && r) {
     const Beat beat = m.out();
-    ++count_out_.beats;
-    count_out_.packets += beat.last;
+    counts_[2].add(Cause::kBeat);
+    counts_[2].packets += beat.last;
     moved_ = last_out_ = now_;
     out_.taken(beat);
+    std::copy(counts_, counts_ + 3, at_last_);
   } else if (vo) {
-    ++(out_.active() ? count_out_.ddr_stalls : count_out_.dma_stalls);
-  } else if (out_.active() && running_) {
-    ++count_out_.kernel_stalls;
+    counts_[2].add(out_.active() ? memory(out_) : Cause::kDma);
+  } else {
+    counts_[2].add(out_.active() && running_ ? Cause::kKernel : Cause::kIdle);
   }
   const bool was_reading = lite_.reading();
   lite_.sample(m);
@@ -263,6 +272,7 @@ uint32_t Board::read_kernel(uint32_t offset, uint32_t milliseconds) {
 
 void Board::write_kernel(uint32_t offset, uint32_t value) {
   const uint64_t begin = now_;
+  const bool starts = offset == 0 && (value & 1);
   uint64_t accepted = kNever;
   lite_.start_write(offset, value);
   while (lite_.writing()) {
@@ -270,9 +280,14 @@ void Board::write_kernel(uint32_t offset, uint32_t value) {
       throw std::runtime_error("the kernel's register file does not answer a write");
     }
     cycle();
-    if (lite_.accepted() && accepted == kNever) accepted = now_ - 1;
+    if (lite_.accepted() && accepted == kNever) {
+      accepted = now_ - 1;
+      if (!starts) continue;
+      for (StreamCount& c : counts_) c.settle(Cause::kIdle);
+      std::copy(counts_, counts_ + 3, at_start_);
+    }
   }
-  if (offset == 0 && (value & 1)) {
+  if (starts) {
     align();
     if (running_) fault("kernel: ap_start was written while it runs");
     ++starts_;
@@ -282,7 +297,6 @@ void Board::write_kernel(uint32_t offset, uint32_t value) {
     done_ = false;
     phase_ = 0;
     control_ = 1 | (value & 0x80);
-    for (StreamCount* c : {&count_in0_, &count_in1_, &count_out_}) c->at_start = c->beats;
   }
 }
 
@@ -366,10 +380,14 @@ void Board::counters(uint64_t* out) const {
   *out++ = started_;
   *out++ = last_out_;
   *out++ = done_;
-  for (const StreamCount* c : {&count_in0_, &count_in1_, &count_out_}) {
-    for (uint64_t v : {c->beats, c->packets, c->kernel_stalls, c->ddr_stalls, c->dma_stalls,
-                       starts_ ? c->beats - c->at_start : 0}) {
-      *out++ = v;
+  for (int i = 0; i < 3; ++i) {
+    const StreamCount &c = counts_[i], &first = at_start_[i];
+    *out++ = c.packets;
+    *out++ = starts_ ? c.of(0) - first.of(0) : 0;  // beats
+    for (int cause = 0; cause < kCauses; ++cause) {
+      *out++ = c.of(cause);
+      // Of the run: nothing of it is there before its first beat of the output.
+      *out++ = last_out_ == kNever ? 0 : at_last_[i].of(cause) - first.of(cause);
     }
   }
   const auto dma = [&out](const Channel& c) {

@@ -27,10 +27,24 @@ struct Config {
   uint64_t kernel, dma0, dma1, gpio;
 };
 
+// What a cycle was on a stream: a beat, or none for one cause (the package's docstring has them).
+enum class Cause { kBeat, kKernel, kLatency, kBandwidth, kDma, kIdle };
+const int kCauses = 6;
+
 struct StreamCount {
-  uint64_t beats = 0, packets = 0;
-  uint64_t kernel_stalls = 0, ddr_stalls = 0, dma_stalls = 0;
-  uint64_t at_start = 0;  // beats when the kernel was last started
+  uint64_t cycles[kCauses] = {};
+  uint64_t packets = 0;
+  // In a run, without a transfer: only the next one of the run shows that the kernel waited for it.
+  uint64_t unarmed = 0;
+
+  void add(Cause cause, uint64_t count = 1) { cycles[static_cast<int>(cause)] += count; }
+  void settle(Cause cause) {
+    add(cause, unarmed);
+    unarmed = 0;
+  }
+  uint64_t of(int cause) const {
+    return cycles[cause] + (cause == static_cast<int>(Cause::kIdle) ? unarmed : 0);
+  }
 };
 
 // The kernel's register file seen by its AXI4-Lite master: at most one read and one write under
@@ -97,7 +111,9 @@ class Board {
   S2mm out_;
   std::unique_ptr<Model> model_;
   LiteMaster lite_;
-  StreamCount count_in0_, count_in1_, count_out_;
+  // By stream: in0, in1, out; as they were when the kernel was last started, and at the last beat
+  // of the output since.
+  StreamCount counts_[3], at_start_[3], at_last_[3];
   uint32_t gpio_ = 0, gpio_tri_ = 0;
 
   uint64_t now_ = 0;

@@ -111,6 +111,8 @@ class Channel {
   uint32_t status() const { return status_; }
   uint32_t control() const { return control_; }
   uint32_t left() const { return active_ ? left_ : 0; }
+  // Whether a beat could have moved in the last cycle but for the bandwidth that all ports share.
+  bool held() const { return held_; }
 
   uint64_t transfers = 0;  // completed
   uint64_t bytes = 0;      // of completed transfers
@@ -173,6 +175,7 @@ class Channel {
   uint32_t length_ = 0;
   uint32_t left_ = 0;
   bool active_ = false;
+  bool held_ = false;
   uint32_t shutdown_ = 0;
 
  private:
@@ -224,6 +227,7 @@ class Mm2s : public Channel {
 
   // After the clock edge of cycle `now`.
   void cycle(uint64_t now, Ddr& ddr) {
+    held_ = false;
     if (!active_) {
       shutdown_cycle();
       return;
@@ -245,7 +249,8 @@ class Mm2s : public Channel {
       refuse(burst.access, burst.address, burst.bytes);
       return;
     }
-    if (!ddr.grant()) return;
+    held_ = !ddr.grant();
+    if (held_) return;
     const uint32_t n = burst.bytes < 8 ? burst.bytes : 8;
     const uint64_t data = ddr.read(burst.address, n);
     burst.address += n;
@@ -301,6 +306,7 @@ class S2mm : public Channel {
   }
 
   void cycle(uint64_t now, Ddr& ddr) {
+    held_ = false;
     if (!active_) {
       shutdown_cycle();
       return;
@@ -322,7 +328,8 @@ class S2mm : public Channel {
         burst_ = beats;
       }
     }
-    if (burst_ && ddr.grant()) {
+    held_ = burst_ && !ddr.grant();
+    if (burst_ && !held_) {
       ddr.write(next_, fifo_.front().data, fifo_.front().keep);
       fifo_.pop();
       next_ += 8;
