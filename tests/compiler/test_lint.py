@@ -104,6 +104,101 @@ def test_what_no_release_heeds(tmp_path: Path, place: str, pragma: str, said: st
     assert said in str(found) and found.tools == "Vivado HLS and Vitis"
 
 
+@pytest.mark.parametrize(
+    ("place", "pragma", "said"),
+    [
+        ("array", "ARRAY_PARTITION complete", "lacks variable=…"),
+        ("array", "STREAM depth=4", "lacks variable=…"),
+        ("array", "ARRAY_PARTITION variable=bb complete", "names 'bb', which the sources do not have"),
+        ("function", "INTERFACE ap_memory port=b", "names 'b', which is no argument of 'top'"),
+        ("array", "ARRAY_PARTITION variable=b type=cycli", "did you mean cyclic?"),
+        ("array", "BIND_STORAGE variable=b type=ram_2p impl=brams", "did you mean bram?"),
+        ("loop", "PIPELINE style=flush", "has 'style=flush', which no release knows"),
+        ("array", "PIPELINE II=1", "stands before a loop, and applies to the function around it"),
+    ],
+)
+def test_what_applies_to_nothing_or_to_something_else(
+    tmp_path: Path, place: str, pragma: str, said: str
+) -> None:
+    (found,) = look(tmp_path, tool="vitis-2024.2", **{place: pragma})
+    assert said in str(found)
+
+
+def test_a_pragma_at_the_beginning_of_a_body_is_that_body_s(tmp_path: Path) -> None:
+    source = "void top(int* x) {{\n{}  for (int i = 0; i < 4; i++)\n{}    x[i] = i;\n}}\n"
+    pipeline = "#pragma HLS PIPELINE\n"
+    assert text(tmp_path, source.format(pipeline, "")) == []
+    assert text(tmp_path, source.format("", pipeline)) == []
+    assert len(text(tmp_path, source.format("  x[5] = 1;\n" + pipeline, ""))) == 1
+
+
+TCL = """# a script may hold anything else
+open_project p
+set_directive_pipeline -II 1 "top/loop"
+set_directive_array_partition -type cyclic -factor 2 -dim 1 "top" b
+set_directive_interface -mode ap_memory "top" a
+"""
+
+
+def directives(folder: Path, name: str, content: str, tool: str = "all", *sources: str) -> list[str]:
+    files = []
+    for i, source in enumerate(sources):
+        files.append(folder / f"s{i}.cpp")
+        files[-1].write_text(source)
+    (folder / name).write_text(content)
+    found = lint([*files, folder / name], "", select([tool]))
+    return [str(f).removeprefix(f"{folder}/") for f in found]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("top/loop", "top/lop", "stands at the loop 'lop', which 'top' does not have"),
+        ('"top" b', '"topp" b', "stands at the function 'topp', which the sources do not have"),
+        ("-type cyclic", "-kind cyclic", "has the unknown option 'kind'"),
+        ("-type cyclic", "-type cycli", "did you mean cyclic?"),
+        (' "top" b', "", "names no function"),
+        ("set_directive_pipeline", "set_directive_pipline", "did you mean PIPELINE?"),
+        ('"top/loop"', '"top', "d.tcl:3: warning: a directive must be well quoted"),
+    ],
+)
+def test_directives_of_tcl_are_keyed_in_all_releases(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    source = BODY.format(**dict.fromkeys(("before", "function", "array", "loop", "block"), ""))
+    assert directives(tmp_path, "d.tcl", TCL, "all", source) == []
+    assert directives(tmp_path, "d.tcl", TCL.replace("top", "f")) == []  # no sources to look in
+    assert old in TCL
+    found = directives(tmp_path, "d.tcl", TCL.replace(old, new), "all", source)
+    assert any(said in f for f in found), found
+
+
+@pytest.mark.parametrize(
+    ("line", "tools", "said"),
+    [
+        ('set_directive_resource -core DSP48 "f" x', "Vitis", "is deprecated there"),
+        ('set_directive_bind_op -op mul -impl dsp "f" x', "Vivado HLS", "write RESOURCE core=…"),
+        ('set_directive_inline -region "f"', "Vitis", "'region', which is deprecated there"),
+        ('set_directive_inline "f/l"', "Vivado HLS and Vitis", "stands in a loop"),
+        ('set_directive_unroll -factor 2 "f"', "Vivado HLS and Vitis", "stands in a function"),
+        ('set_directive_data_pack "f" x', "Vitis", "write AGGREGATE"),
+    ],
+)
+def test_spellings_of_directives(tmp_path: Path, line: str, tools: str, said: str) -> None:
+    (found,) = directives(tmp_path, "d.tcl", line + "\n")
+    assert said in found and f"({tools})" in found and f": warning: {line.split()[0]} " in found
+
+
+def test_directives_of_cfg_files_are_those_of_v_plus_plus(tmp_path: Path) -> None:
+    good = "[hls]\nsyn.top=f\nsyn.directive.bind_op=f x op=mul impl=dsp\n"
+    assert directives(tmp_path, "h.cfg", good) == []
+    old = good.replace("bind_op=f x op=mul impl=dsp", "resource=f x core=DSP48")
+    (found,) = directives(tmp_path, "h.cfg", old)
+    assert found.startswith("h.cfg:3: warning: syn.directive.resource is deprecated there")
+    assert "(Vitis 2023.2 to 2026.1)" in found
+    assert directives(tmp_path, "h.cfg", old, "vivado") == []
+
+
 def test_interface_of_a_function_below_the_top(tmp_path: Path) -> None:
     part = dict(function="INTERFACE ap_memory port=a")
     (found,) = look(tmp_path, top="other", **part)

@@ -16,6 +16,7 @@ from vitis.tclwords import assignments
 from convloom.errors import ConvloomError
 from convloom.kernels import Binding, kernel_names, load_kernel
 from hlsc.frontend.directives import read_directives
+from hlsc.lint import lint, select
 from vboard.profile import load_profile, profile_names
 
 
@@ -216,6 +217,23 @@ def test_the_vectors_are_right(tmp_path):
         expected = streams.pop("out")
         run = kernel.run(streams, registers)
         assert [t.tolist() for t in run.streams["out"]] == [t.tolist() for t in expected]
+
+
+@pytest.mark.parametrize("kernel", kernel_names())
+def test_directive_files_suit_the_tools_that_read_them(tmp_path, kernel):
+    """By the lint's own table of spellings, with the functions that the sources have."""
+    made = project(kernel)
+    write_project(made, tmp_path, "vitis", ("csim",))
+    for file, tool in (
+        ("directives_vitis.tcl", "vitis"),
+        ("directives_vivado.tcl", "vivado"),
+        ("hls_config.cfg", "all"),
+    ):
+        files = [*made.spec.sources, tmp_path / file]
+        found = lint(files, "", select([tool]), made.spec.include_dirs, made.spec.defines("tiny"))
+        assert [f for f in found if not f.is_note] == []
+    other = lint([tmp_path / "directives_vivado.tcl"], "", select(["vitis"]))
+    assert other and all("deprecated" in f.message for f in other)
 
 
 def test_directives_in_three_forms(tmp_path):

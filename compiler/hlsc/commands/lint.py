@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "lint", help="pragmas that a release of the vendor's tools passes over"
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="C++ source files")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="C++ sources; .tcl, .cfg: directives")
     parser.add_argument("--top", default="", metavar="NAME", help="top function: its interface too")
     parser.add_argument(
         "--tool",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hlsc.errors import HlscError, SourceError
 from hlsc.frontend.grammar import SPECS, Pragma, parse_pragma
 from hlsc.ir import Loc
 
-__all__ = ["Directive", "read_directives"]
+__all__ = ["Directive", "directive_lines", "directive_words", "read_directives"]
 
 # What may follow the location without an option name.
 _POSITIONAL = {
@@ -39,25 +40,8 @@ class Directive:
 
 def read_directives(path: Path) -> list[Directive]:
     """All directives of a file; `.tcl` is Tcl, anything else is told by its lines."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise HlscError(f"directive file {path} must be readable: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise HlscError(f"directive file {path} must be text in UTF-8") from None
     result = []
-    pending, start = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
-        if not pending:
-            start = number
-        if line.rstrip().endswith("\\"):
-            pending += line.rstrip()[:-1] + " "
-            continue
-        whole = (pending + line).strip()
-        pending = ""
-        if not whole or whole.startswith(("#", "[")):
-            continue
-        loc = Loc(str(path), start)
+    for loc, whole in directive_lines(path):
         if whole.startswith("set_directive_"):
             result.append(_tcl(whole, loc))
         elif whole.startswith("syn.directive."):
@@ -70,7 +54,30 @@ def read_directives(path: Path) -> list[Directive]:
     return result
 
 
-def _words(text: str, loc: Loc) -> list[str]:
+def directive_lines(path: Path) -> Iterator[tuple[Loc, str]]:
+    """The lines of a Tcl or cfg file, continued ones whole, less comments and sections."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise HlscError(f"directive file {path} must be readable: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise HlscError(f"directive file {path} must be text in UTF-8") from None
+    pending, start = "", 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if not pending:
+            start = number
+        if line.rstrip().endswith("\\"):
+            pending += line.rstrip()[:-1] + " "
+            continue
+        whole = (pending + line).strip()
+        pending = ""
+        if not whole or whole.startswith(("#", "[")):
+            continue
+        yield Loc(str(path), start), whole
+
+
+def directive_words(text: str, loc: Loc) -> list[str]:
+    """The words of a directive; SourceError for unbalanced quotes."""
     try:
         return shlex.split(text.replace("{", '"').replace("}", '"'))
     except ValueError as error:
@@ -78,7 +85,7 @@ def _words(text: str, loc: Loc) -> list[str]:
 
 
 def _tcl(line: str, loc: Loc) -> Directive:
-    words = _words(line, loc)
+    words = directive_words(line, loc)
     name = words[0].removeprefix("set_directive_").upper()
     options: list[str] = []
     plain: list[str] = []
@@ -104,7 +111,7 @@ def _tcl(line: str, loc: Loc) -> Directive:
 def _cfg(line: str, loc: Loc) -> Directive:
     key, _, rest = line.partition("=")
     name = key.strip().removeprefix("syn.directive.").upper()
-    words = _words(rest, loc)
+    words = directive_words(rest, loc)
     options = [w for w in words[1:] if "=" in w]
     plain = words[:1] + [w for w in words[1:] if "=" not in w]
     return _directive(name, plain, options, loc)

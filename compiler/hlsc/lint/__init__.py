@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`hlsc lint`: what the vendor's tools would pass over in silence, and from which release on.
 
-It reads sources as they are after the preprocessor and reports pragmas that some release does not know
-or does not heed where they stand, struct words that lose TLAST, loops without a known trip count, and
-dataflow streams that need a depth. hlsc itself refuses what it does not know, so it has no part here.
+It reads sources as they are after the preprocessor, and directive files, and reports pragmas and
+directives that some release does not know or does not heed where they stand, struct words that lose
+TLAST, loops without a known trip count, and dataflow streams that need a depth. hlsc itself refuses
+what it does not know, so it has no part here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from hlsc.errors import HlscError
 from hlsc.frontend.grammar import split_options
 from hlsc.frontend.lexer import Scope, Walk
 from hlsc.ir import Loc
+from hlsc.lint.directives import SUFFIXES, directive_findings, labels
+from hlsc.lint.placement import stands_before_loop, unknown_name
 from hlsc.lint.releases import ALL, Release, named, select
 from hlsc.lint.spelling import breaches
 from hlsc.lint.structure import dataflow_streams, stream_words, unbounded_loops
@@ -58,18 +61,28 @@ def lint(
 ) -> list[Finding]:
     """Findings of all files and the headers of the user that they include, each once, in order.
 
-    top: the top function; without it its arguments are not looked at. Raises HlscError if a file is
-    missing or does not preprocess.
+    Files that end in .tcl, .cfg or .ini hold directives; the functions and loops that they name are
+    looked for in the sources, if there are any. top: the top function; without it its arguments are not
+    looked at. Raises HlscError if a file is missing or does not preprocess.
     """
     found: set[Finding] = set()
+    walks: list[Walk] = []
     library = (str(toolchain.shim_include_dir()), "/usr/", "<")
     for file in files:
         if not file.is_file():
             raise HlscError(f"source file must exist: {file}")
+        if file.suffix in SUFFIXES:
+            continue
         flags = ["-std=c++17", "-E", f"-isystem{toolchain.shim_include_dir()}"]
         flags += [f"-I{d}" for d in include_dirs] + [f"-D{k}={v}" for k, v in (defines or {}).items()]
         text = toolchain.clang().run([*flags, file], what=f"reading {file.name}").stdout
-        found.update(_file(Walk(_without(text, library)), top, list(releases)))
+        walks.append(Walk(_without(text, library)))
+        found.update(_file(walks[-1], top, list(releases)))
+    known = labels(walks)
+    for file in files:
+        if file.suffix in SUFFIXES:
+            for loc, rule, what, remedy, concerned in directive_findings(file, list(releases), known):
+                found.add(_finding(loc, rule, what, remedy, concerned))
     return sorted(found)
 
 
@@ -124,6 +137,9 @@ def _pragma(walk: Walk, i: int, top: str, releases: list[Release]) -> set[Findin
     except ValueError as error:
         message = f"{shown} must consist of option=value and words, not '{error}'"
         return {_finding(token.loc, "option", message, "", releases)}
+    if stands_before_loop(walk, i, name) and place in ("loop", "function"):
+        message = f"{shown} stands before a loop, and applies to the {place} around it"
+        return {_finding(token.loc, "placement", message, "put it into the loop's body", releases)}
     found = {
         _finding(
             token.loc, "placement" if " stands " in f" {what}" else "option",
@@ -131,6 +147,8 @@ def _pragma(walk: Walk, i: int, top: str, releases: list[Release]) -> set[Findin
         )
         for what, remedy, concerned in breaches(name, pairs, place, releases)
     }  # fmt: skip
+    if (unknown := unknown_name(walk, i, name, pairs)) is not None:
+        found.add(_finding(token.loc, "option", f"{shown} {unknown[0]}", unknown[1], releases))
     function = scope.function() if scope else None
     if name == "INTERFACE" and top and function is not None and function.name != top:
         message = f"{shown} stands in '{function.name}', which is not the top, and is passed over"
