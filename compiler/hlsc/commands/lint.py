@@ -17,9 +17,11 @@ __all__ = ["add", "run"]
 def add(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "lint", help="pragmas that a release of the vendor's tools passes over"
+        "lint", help="pragmas and directives that a release of the vendor's tools passes over"
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="C++ sources; .tcl, .cfg: directives")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="C++ sources; .tcl, .cfg, .ini: directives"
+    )
     parser.add_argument("--top", default="", metavar="NAME", help="top function: its interface too")
     parser.add_argument(
         "--tool",
