@@ -210,23 +210,30 @@ STREAMS = """#include <ap_axi_sdata.h>
 #include <hls_stream.h>
 struct Word { int data; bool last; };
 struct Plain { int data; int tag; };
+namespace ns { struct Inner { int data; int keep; }; }
 typedef Word Alias;
 """
 
 
 @pytest.mark.parametrize(
     ("word", "lost"),
-    [("Word", True), ("Alias", True), ("Plain", False), ("ap_axiu<32, 1, 1, 1>", False)],
-)
+    [
+        ("Word", True), ("Alias", True), ("ns::Inner", True),
+        ("Plain", False), ("ap_axiu<32, 1, 1, 1>", False),
+    ],
+)  # fmt: skip
 def test_struct_words_lose_tlast(tmp_path: Path, word: str, lost: bool) -> None:
     source = f"{STREAMS}void top(hls::stream<{word} >& in) {{\n  in.read();\n}}\n"
     found = text(tmp_path, source)
     assert len(found) == lost
     if lost:
         assert "the stream has no TLAST (Vitis)" in found[0] and found[0].startswith(
-            "top.cpp:6: warning"
+            "top.cpp:7: warning"
         )
     assert text(tmp_path, source, top="other") == []  # between processes a struct is just data
+    for alias in (f"typedef hls::stream<{word} > S;", f"using S = hls::stream<{word} >;"):
+        named = f"{STREAMS}{alias}\nvoid top(S& in) {{\n  in.read();\n}}\n"
+        assert len(text(tmp_path, named)) == lost
 
 
 @pytest.mark.parametrize(
@@ -251,6 +258,15 @@ def test_loops_without_a_trip_count(tmp_path: Path, head: str, named: str) -> No
         f"top.cpp:3: note: the loop's number of iterations depends on {named}" in f for f in found
     )
     assert text(tmp_path, source.format(head, "#pragma HLS LOOP_TRIPCOUNT max=9\n")) == []
+
+
+@pytest.mark.parametrize(("condition", "named"), [("*x < n", "'x'"), ("true", "its body"), ("0", "")])
+def test_do_loops_without_a_trip_count(tmp_path: Path, condition: str, named: str) -> None:
+    source = "void top(int n, int* x) {{\n  do {{\n{}    *x += 1;\n  }} while ({});\n}}\n"
+    found = text(tmp_path, source.format("", condition))
+    assert len(found) == bool(named) and all(f"depends on {named}" in f for f in found)
+    assert all(f.startswith("top.cpp:2: note") for f in found)
+    assert text(tmp_path, source.format("#pragma HLS LOOP_TRIPCOUNT max=9\n", condition)) == []
 
 
 DATAFLOW = """#include <hls_stream.h>

