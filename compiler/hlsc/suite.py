@@ -99,13 +99,13 @@ def _case(name: str, path: Path) -> Case:
     folder = path.absolute().parent
     if not project.top or not project.sources:
         return Case(name, folder, problem="its configuration names no top or no sources")
-    benches = [b for b in project.benches if is_source(Path(b))]
+    benches = [b for b in dict.fromkeys(project.benches) if is_source(Path(b))]
     if not benches:
         return Case(name, folder, problem="it has no test bench")
-    sources = [s for s in project.sources if is_source(Path(s))]
+    sources = [s for s in dict.fromkeys(project.sources) if is_source(Path(s))]
     data = [b for b in project.benches if not is_source(Path(b))]
     where = Path(data[0]) if data else Path(benches[0])
-    place = where if (folder / where).is_dir() else where.parent
+    place = where if _opens_inside(folder, benches, where) else where.parent
     argv = [*sources, "--top", project.top, "--tb", *benches, "--data", str(place)]
     flags = iter(project.cflags)
     for flag in flags:
@@ -114,6 +114,14 @@ def _case(name: str, path: Path) -> Case:
     if project.clock:
         argv += ["--clock", project.clock]
     return Case(name, folder, tuple(argv), tuple(project.directives))
+
+
+def _opens_inside(folder: Path, benches: Sequence[str], data: Path) -> bool:
+    """Whether a bench names the files of a data directory without that directory's name."""
+    if not (folder / data).is_dir():
+        return False
+    texts = [(folder / b).read_text(errors="replace") for b in benches if (folder / b).is_file()]
+    return not any(f"{data.name}/" in t for t in texts)
 
 
 def _period(text: str) -> str:
@@ -147,7 +155,8 @@ def _cfg(path: Path) -> _Project:
 
 
 def _tcl(path: Path) -> _Project:
-    """A flat reading: variables that are set once are known, conditions are not evaluated."""
+    """A flat reading of the first project: variables that are set once are known, conditions are not
+    evaluated."""
     project = _Project()
     variables: dict[str, str] = {}
     text = path.read_text(errors="replace").replace("\\\n", " ")
@@ -158,6 +167,8 @@ def _tcl(path: Path) -> _Project:
         stripped = re.sub(r"\$\{?(\w+)\}?", lambda m: variables.get(m.group(1), m.group()), stripped)
         words = ["".join(m) for m in re.findall(r'\{([^{}]*)\}|"([^"]*)"|([^\s;{}"]+)', stripped)]
         command, rest = words[0] if words else "", words[1:]
+        if command in ("open_component", "open_project") and project.sources:
+            break  # the same example another way
         if command == "set" and len(rest) == 2:
             variables[rest[0]] = rest[1]
         elif command == "add_files":
