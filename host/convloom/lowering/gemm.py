@@ -137,7 +137,7 @@ class GemmTiling:
 def tile_product(
     spec: KernelSpec, config: str, layer: ConvLayer, lowering: str, keys: NDArray[np.int64]
 ) -> GemmTiling:
-    """Balanced tiles: the most rows whose table and pieces fit, then the longest chunk that fits too.
+    """Balanced tiles: the most rows whose table and pieces fit, then chunks that pad the least.
 
     Many rows come first because weights are streamed once per row tile.  `keys` are those of one group
     (all groups have the same).  Raises UnsupportedError if not even one block of rows fits.
@@ -150,6 +150,14 @@ def tile_product(
     )
     words = _divide_up(length, sizes["word_bytes"])
     shortest = _divide_up(2 * sizes["rows"] - 1, sizes["word_bytes"] * segments)
+
+    def block_cycles(chunk_words: int) -> tuple[int, int]:
+        """Of all chunks of a block, the last not shorter than its requantisation; then the chunks."""
+        chunks = _divide_up(words, chunk_words)
+        depth = chunk_words * segments * sizes["word_bytes"]
+        results = sizes["rows"] * sizes["cols"] // sizes["lanes"]
+        return (chunks - 1) * depth + max(depth, results), chunks
+
     for most in range(sizes["max_row_blocks"], 0, -1):
         row_tiles, row_blocks, row_blocks_last = _cut(len(keys), sizes["rows"], most)
         tile_rows = row_blocks * sizes["rows"]
@@ -159,7 +167,7 @@ def tile_product(
         longest = min(sizes["max_chunk_words"] // segments, sizes["image_words"] // stored)
         if longest < shortest:
             continue
-        chunk_words = max(_divide_up(words, _divide_up(words, longest)), shortest)
+        chunk_words = min(range(shortest, longest + 1), key=block_cycles)
         return GemmTiling(
             sizes,
             len(keys),
