@@ -40,6 +40,17 @@ shift_elements:
   array[N - 1] = value;
 }
 
+/// A delay line of N registers: takes `now` in and gives what came in `delay` steps ago, with a
+/// delay of 0 `now` itself.  The delay must be a constant after unrolling: what no delay reaches
+/// vanishes.
+template <class T, int N>
+T delayed(T (&line)[N], const T& now, int delay) {
+#pragma HLS INLINE
+  const T then = delay == 0 ? now : line[delay == 0 ? 0 : N - delay];
+  shift_in(line, now);
+  return then;
+}
+
 }  // namespace convloom
 
 #endif  // CONVLOOM_COMMON_ARRAYS_H_

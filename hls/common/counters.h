@@ -29,6 +29,14 @@ struct Bound {
   ap_uint<W> full;
   ap_uint<W> final;
 
+  /// Of loops of these lengths.
+  static Bound lengths(ap_uint<32> full, ap_uint<32> final) {
+    Bound bound;
+    bound.full = full - 1;
+    bound.final = final - 1;
+    return bound;
+  }
+
   ap_uint<W> of(bool last_round) const { return last_round ? final : full; }
 };
 

@@ -41,6 +41,19 @@ inline ap_int<8> requantize(ap_int<32> sum, ap_int<16> multiplier, ap_uint<6> sh
   return ap_int<8>(shifted);
 }
 
+/// Parameters lie in LANES banks, so that LANES filters in a row are read at once: filter n in bank
+/// n mod LANES.  The memory must be partitioned completely in dim 2.
+template <int WORDS, int LANES>
+void store_params(ap_uint<54> (&memory)[WORDS][LANES], ap_uint<16> filter, ap_uint<64> beat) {
+#pragma HLS INLINE
+  const ap_uint<index_bits(WORDS)> at = filter / LANES;
+store_param:
+  for (int j = 0; j < LANES; ++j) {
+#pragma HLS UNROLL
+    if (filter % LANES == j) memory[at][j] = beat.range(53, 0);
+  }
+}
+
 /// What a layer does with its sums, from checked registers.
 struct Output {
   bool int8;  // requantised; else the sums themselves
@@ -75,7 +88,7 @@ struct OutputLanes {
   }
 
   /// The beat with these lanes behind those that it holds: an int8 beat takes 8 / LANES steps, an
-  /// int32 one, of two lanes, one.
+  /// int32 one, of the first two lanes, one.
   ap_uint<64> append_to(ap_uint<64> beat, const Output& output) const {
 #pragma HLS INLINE
     const ap_uint<64> grown = (beat >> (8 * LANES)) | (ap_uint<64>(bytes) << (64 - 8 * LANES));

@@ -11,22 +11,24 @@ namespace convloom {
 /// Filters come in groups, the last of which may be smaller; `last_x` is the highest index of x.
 struct WeightShape {
   bool run;
-  Bound<16> last_param;  // of a group, one beat each
-  Bound<32> last_word;   // of weights of a group
+  Bound<16> last_param;     // of a group, one beat each
+  ap_uint<16> last_part;    // of a group's weights
+  Bound<16> last_word;      // of a part
+  ap_uint<16> last_repeat;  // times that a group comes before the next
   ap_uint<16> last_group;
   ap_uint<16> last_round;  // times that all groups come
 };
 
-/// For each round and group the parameters, then the weights in words of BEATS beats, the first in
-/// the lowest bits.  TLAST ends every transfer.  II = 1, a beat per cycle.
-/// \tparam TRANSFER_PER_GROUP whether a transfer is a group; else a round.
+/// For each round, group and repeat the parameters, then the weights, part by part, in words of
+/// BEATS beats, the first in the lowest bits.  TLAST ends every transfer.  II = 1, a beat per
+/// cycle.
+/// \tparam TRANSFER_PER_GROUP whether a transfer is one repeat of a group; else a round.
 template <int BEATS, bool TRANSFER_PER_GROUP>
 void split_weights(hls::stream<axis64>& in1, hls::stream<WeightShape>& shape,
                    hls::stream<ap_uint<64>>& params, hls::stream<ap_uint<64 * BEATS>>& words,
                    hls::stream<bool>& tlast_ok) {
   const WeightShape s = shape.read();
-  Counter<16> param, group, round;
-  Counter<32> word;
+  Counter<16> param, word, part, repeat, group, round;
   Counter<index_bits(BEATS)> beat;
   ap_uint<64 * BEATS> assembled = 0;
   bool load_params = true;
@@ -45,9 +47,9 @@ stream_weights:
       assembled = append_beat<BEATS>(assembled, in.data);
       if (beat.tick(BEATS - 1)) {
         words.write(assembled);
-        if (word.tick(s.last_word.of(last_group))) {
+        if (word.tick(s.last_word.of(last_group)) && part.tick(s.last_part)) {
           load_params = true;
-          const bool end_of_round = group.tick(s.last_group);
+          const bool end_of_round = repeat.tick(s.last_repeat) && group.tick(s.last_group);
           if (end_of_round) done = round.tick(s.last_round);
           end_of_transfer = TRANSFER_PER_GROUP || end_of_round;
         }

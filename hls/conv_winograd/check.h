@@ -33,8 +33,9 @@ void check_registers(ap_uint<32> height, ap_uint<32> width, ap_uint<32> channels
       small_product<8>(ap_uint<16>(channels), ap_uint<8>(group_blocks_last));
   const ap_uint<32> full_filters = ap_uint<8>(group_blocks) * C::COLS;
   const ap_uint<32> final_filters = ap_uint<8>(group_blocks_last) * C::COLS;
-  const ap_uint<32> before = small_product<16>(ap_uint<16>(full_filters), ap_uint<16>(groups - 1));
-  const ap_uint<32> real = filters - before;  // filters of the last group
+  ap_uint<32> last_filter;  // of the last block that is one of the layer's
+  const bool filters_fit = fills_blocks<C::COLS>(filters, groups, group_blocks, group_blocks_last,
+                                                 C::MAX_BLOCKS, last_filter);
 
   ap_uint<8> code = contract::ok;
   if (wrong.map) {
@@ -42,9 +43,7 @@ void check_registers(ap_uint<32> height, ap_uint<32> width, ap_uint<32> channels
   } else if (!within(channels, 1, C::KERNEL_WORDS) || !within(group_blocks, 1, C::MAX_BLOCKS) ||
              full_words > C::KERNEL_WORDS) {
     code = contract::bad_channels;
-  } else if (!within(filters, 1, 65535) || !within(groups, 1, 65535) ||
-             !within(group_blocks_last, 1, C::MAX_BLOCKS) || group_blocks_last > group_blocks ||
-             filters <= before || real > final_filters || real + C::COLS <= final_filters) {
+  } else if (!filters_fit || !within(filters, 1, 65535)) {
     code = contract::bad_filters;
   } else if (wrong.strips) {
     code = contract::bad_strips;
@@ -63,20 +62,19 @@ void check_registers(ap_uint<32> height, ap_uint<32> width, ap_uint<32> channels
   s.last_out_row = (out_height - 1) & (C::M - 1);
   s.last_out_col = (out_width - 1) & (C::M - 1);
   s.weights.run = s.run;
-  s.weights.last_param.full = full_filters - 1;
-  s.weights.last_param.final = final_filters - 1;
-  s.weights.last_word.full = (full_words * C::COLS - 1) >> 3;
-  s.weights.last_word.final = (final_words * C::COLS - 1) >> 3;
+  s.weights.last_param = Bound<16>::lengths(full_filters, final_filters);
+  s.weights.last_part = 0;
+  s.weights.last_word =
+      Bound<16>::lengths((full_words * C::COLS + 7) >> 3, (final_words * C::COLS + 7) >> 3);
+  s.weights.last_repeat = 0;
   s.weights.last_group = groups - 1;
   s.weights.last_round = map.last_round;
-  s.last_real = real - 1;
-  s.last_kernel_pair.full = full_words * (C::COLS / 2) - 1;
-  s.last_kernel_pair.final = final_words * (C::COLS / 2) - 1;
+  s.last_real = final_filters - C::COLS + last_filter;
+  s.last_kernel_pair = Bound<16>::lengths(full_words * (C::COLS / 2), final_words * (C::COLS / 2));
   s.output = Output::from_registers(int8_output, y_zero_point, clamp_low, clamp_high);
   map.run = s.run;
   map.last_pass = groups - 1;
-  map.last_block.full = group_blocks - 1;
-  map.last_block.final = group_blocks_last - 1;
+  map.last_block = Bound<8>::lengths(group_blocks, group_blocks_last);
 
   to_pixels.write(map);
   to_tiles.write(s);

@@ -3,8 +3,8 @@
 #ifndef CONVLOOM_GEMM_SYSTOLIC_COMPUTE_H_
 #define CONVLOOM_GEMM_SYSTOLIC_COMPUTE_H_
 
+#include "arrays.h"
 #include "config.h"
-#include "counters.h"
 #include "packed_multiply.h"
 
 namespace convloom {
@@ -16,17 +16,29 @@ struct WeightPair {
   ap_int<25> packed;
   bool first;
   bool last;
+
+  WeightPair() : packed(0), first(false), last(false) {}
+
+  /// Of columns 2p and 2p + 1.
+  template <class Row>
+  static WeightPair of(const Row& row, int p) {
+#pragma HLS INLINE
+    WeightPair pair;
+    pair.packed = pack_pair(int8_of(row.weights, 2 * p), int8_of(row.weights, 2 * p + 1));
+    pair.first = row.first;
+    pair.last = row.last;
+    return pair;
+  }
 };
 
-/// The packed operand of column pair p.
-template <class C>
-ap_int<25> packed_pair(const WeightRow<C>& row, int p) {
-#pragma HLS INLINE
-  ap_int<8> even, odd;
-  even = row.weights.range(16 * p + 7, 16 * p);
-  odd = row.weights.range(16 * p + 15, 16 * p + 8);
-  return pack_pair(even, odd);
-}
+/// Sums of two neighbouring columns.  valid: they have been captured and are on their way out.
+template <int BITS>
+struct SumPair {
+  ap_int<BITS> even, odd;
+  bool valid;
+
+  SumPair() : even(0), odd(0), valid(false) {}
+};
 
 /// ROWS × COLS output-stationary array; PE (i, p) takes its activation from the left, its weight
 /// pair from above and works on byte k of the reduction in cycle k + i + p.
@@ -37,53 +49,31 @@ ap_int<25> packed_pair(const WeightRow<C>& row, int p) {
 /// apart). II = 1; TAIL more iterations than weight rows.
 template <class C>
 void systolic_array(hls::stream<bool>& go, hls::stream<typename C::ActivationColumn>& activations,
-                    hls::stream<WeightRow<C>>& rows, hls::stream<typename C::SumRow>& sums) {
+                    hls::stream<typename C::MarkedRow>& rows,
+                    hls::stream<typename C::SumRow>& sums) {
   const int TAIL = 2 * (C::ROWS - 1) + C::PAIRS;
   const int LAST_ROW = C::ROWS - 1;
   const int LAST_PAIR = C::PAIRS - 1;
+  typedef SumPair<C::SUM_BITS> Sums;
   ap_int<8> a[C::ROWS][C::PAIRS];
   WeightPair b[C::ROWS][C::PAIRS];
-  WeightPair skew[C::PAIRS][C::PAIRS];  // [p]: p cycles of delay before column p
-  ap_int<C::SUM_BITS> sum[C::ROWS][C::COLS];
-  ap_int<C::SUM_BITS> drain[C::ROWS][C::COLS];
-  bool drain_valid[C::ROWS][C::PAIRS];
-  ap_int<C::SUM_BITS> align[C::COLS][C::PAIRS];  // [n]: delay that brings the columns together
+  Sums sum[C::ROWS][C::PAIRS];
+  Sums drain[C::ROWS + 1][C::PAIRS];    // nothing comes from below the last row
+  WeightPair skew[C::PAIRS][C::PAIRS];  // a pair enters column p with a delay of
+                                        // p cycles …
+  Sums align[C::PAIRS][C::PAIRS];       // … and what is missing delays its sums
 #pragma HLS ARRAY_PARTITION variable = a complete dim = 0
 #pragma HLS ARRAY_PARTITION variable = b complete dim = 0
-#pragma HLS ARRAY_PARTITION variable = skew complete dim = 0
 #pragma HLS ARRAY_PARTITION variable = sum complete dim = 0
 #pragma HLS ARRAY_PARTITION variable = drain complete dim = 0
-#pragma HLS ARRAY_PARTITION variable = drain_valid complete dim = 0
+#pragma HLS ARRAY_PARTITION variable = skew complete dim = 0
 #pragma HLS ARRAY_PARTITION variable = align complete dim = 0
-
-  WeightPair idle;
-  idle.packed = 0;
-  idle.first = false;
-  idle.last = false;
-clear_array:
-  for (int i = 0; i < C::ROWS; ++i) {
-#pragma HLS UNROLL
-    for (int p = 0; p < C::PAIRS; ++p) {
-#pragma HLS UNROLL
-      a[i][p] = 0;
-      b[i][p] = idle;
-      drain_valid[i][p] = false;
-      sum[i][2 * p] = 0;
-      sum[i][2 * p + 1] = 0;
-      drain[i][2 * p] = 0;
-      drain[i][2 * p + 1] = 0;
-    }
-  }
-clear_skew:
-  for (int p = 0; p < C::PAIRS; ++p) {
-#pragma HLS UNROLL
-    for (int d = 0; d < C::PAIRS; ++d) {
-#pragma HLS UNROLL
-      skew[p][d] = idle;
-      align[2 * p][d] = 0;
-      align[2 * p + 1][d] = 0;
-    }
-  }
+  fill(a, ap_int<8>(0));
+  fill(b, WeightPair());
+  fill(sum, Sums());
+  fill(drain, Sums());
+  fill(skew, WeightPair());
+  fill(align, Sums());
 
   bool fed = false;  // the last weight row is in
   Counter<8> tail;
@@ -93,11 +83,7 @@ run_array:
 #pragma HLS PIPELINE II = 1
     typename C::ActivationColumn column;
     column.bits = 0;
-    WeightRow<C> row;
-    row.weights = 0;
-    row.first = false;
-    row.last = false;
-    row.end = false;
+    typename C::MarkedRow row;
     // Rows below the first run behind it, so activations go on ROWS − 1 cycles longer.
     if (!fed || tail.n < LAST_ROW) column = activations.read();
     if (!fed) {
@@ -107,70 +93,39 @@ run_array:
       done = tail.tick(TAIL - 1);
     }
 
-    // Sums that have reached the top leave; earlier columns wait for the last one.
+    // Sums that have reached the top leave together.
     typename C::SumRow out;
+    const bool leaving = drain[0][LAST_PAIR].valid;
   align_columns:
-    for (int n = 0; n < C::COLS; ++n) {
-#pragma HLS UNROLL
-      const int delay = LAST_PAIR - n / 2;
-      out.set(n, delay == 0 ? drain[0][n] : align[n][0]);
-      for (int d = 0; d + 1 < delay; ++d) {
-#pragma HLS UNROLL
-        align[n][d] = align[n][d + 1];
-      }
-      if (delay > 0) align[n][delay - 1] = drain[0][n];
+    for (int p = 0; p < C::PAIRS; ++p) {
+      const Sums aligned = delayed(align[p], drain[0][p], LAST_PAIR - p);
+      out.set(2 * p, aligned.even);
+      out.set(2 * p + 1, aligned.odd);
     }
-    if (drain_valid[0][LAST_PAIR]) sums.write(out);
+    if (leaving) sums.write(out);
 
     // Multiply and accumulate; from the last PE to the first, so that each sees its neighbours'
     // values of the cycle before.
-  accumulate_rows:
-    for (int i = LAST_ROW; i >= 0; --i) {
-#pragma HLS UNROLL
-      for (int p = LAST_PAIR; p >= 0; --p) {
-#pragma HLS UNROLL
-        WeightPair edge;
-        if (i > 0) {
-          edge = b[i > 0 ? i - 1 : 0][p];
-        } else if (p > 0) {
-          edge = skew[p][0];
-        } else {
-          edge.packed = packed_pair<C>(row, 0);
-          edge.first = row.first;
-          edge.last = row.last;
-        }
-        b[i][p] = edge;
+  accumulate_columns:
+    for (int p = LAST_PAIR; p >= 0; --p) {
+      const WeightPair entering = delayed(skew[p], WeightPair::of(row, p), p);
+      for (int i = LAST_ROW; i >= 0; --i) {
+        b[i][p] = i > 0 ? b[i > 0 ? i - 1 : 0][p] : entering;
         a[i][p] = p > 0 ? a[i][p > 0 ? p - 1 : 0] : column.get(i);
         ap_int<16> even, odd;
-        multiply_pair(edge.packed, a[i][p], even, odd);
-        const ap_int<C::SUM_BITS> zero = 0;
-        sum[i][2 * p] = (edge.first ? zero : sum[i][2 * p]) + even;
-        sum[i][2 * p + 1] = (edge.first ? zero : sum[i][2 * p + 1]) + odd;
+        multiply_pair(b[i][p].packed, a[i][p], even, odd);
+        const Sums before = b[i][p].first ? Sums() : sum[i][p];
+        sum[i][p].even = before.even + even;
+        sum[i][p].odd = before.odd + odd;
       }
-    }
-  skew_columns:
-    for (int p = 1; p < C::PAIRS; ++p) {
-#pragma HLS UNROLL
-      for (int d = 0; d + 1 < p; ++d) {
-#pragma HLS UNROLL
-        skew[p][d] = skew[p][d + 1];
-      }
-      skew[p][p - 1].packed = packed_pair<C>(row, p);
-      skew[p][p - 1].first = row.first;
-      skew[p][p - 1].last = row.last;
     }
 
     // Drain: capture at the end of a block, else move up.
   drain_rows:
     for (int i = 0; i < C::ROWS; ++i) {
-#pragma HLS UNROLL
       for (int p = 0; p < C::PAIRS; ++p) {
-#pragma HLS UNROLL
-        const int below = i < LAST_ROW ? i + 1 : i;
-        const bool capture = b[i][p].last;
-        drain[i][2 * p] = capture ? sum[i][2 * p] : drain[below][2 * p];
-        drain[i][2 * p + 1] = capture ? sum[i][2 * p + 1] : drain[below][2 * p + 1];
-        drain_valid[i][p] = capture || (i < LAST_ROW && drain_valid[below][p]);
+        drain[i][p] = b[i][p].last ? sum[i][p] : drain[i + 1][p];
+        if (b[i][p].last) drain[i][p].valid = true;
       }
     }
   }
@@ -183,7 +138,8 @@ void add_chunks(hls::stream<Shape>& shape, hls::stream<typename C::SumRow>& sums
                 hls::stream<typename C::TotalRow>& totals) {
   const Shape s = shape.read();
   typename C::TotalRow partial[C::SUM_WORDS];
-  Counter<16> group, filter_tile, row_tile, chunk;
+  Tile tile;
+  Counter<16> chunk;
   Counter<8> filter_block, row_block;
   Counter<index_bits(C::ROWS)> row;
   ap_uint<index_bits(C::SUM_WORDS)> at = 0;
@@ -198,7 +154,6 @@ add_chunks:
     typename C::TotalRow total;
   add_columns:
     for (int n = 0; n < C::COLS; ++n) {
-#pragma HLS UNROLL
       const ap_int<32> start = chunk.n == 0 ? ap_int<32>(0) : before.get(n);
       total.set(n, start + in.get(n));
     }
@@ -209,19 +164,10 @@ add_chunks:
     }
 
     at = at + 1;
-    if (row.tick(C::ROWS - 1)) {
-      const bool final_row_tile = row_tile.n == s.last_row_tile;
-      const bool final_filter_tile = filter_tile.n == s.last_filter_tile;
-      if (row_block.tick(final_row_tile ? s.final_row_block : s.last_row_block)) {
-        if (filter_block.tick(final_filter_tile ? s.final_filter_block : s.last_filter_block)) {
-          at = 0;
-          if (chunk.tick(s.last_chunk)) {
-            if (row_tile.tick(s.last_row_tile)) {
-              if (filter_tile.tick(s.last_filter_tile)) done = group.tick(s.last_group);
-            }
-          }
-        }
-      }
+    if (row.tick(C::ROWS - 1) && row_block.tick(tile.last_row_block(s.tiles)) &&
+        filter_block.tick(tile.last_filter_block(s.tiles))) {
+      at = 0;
+      done = chunk.tick(s.last_chunk) && tile.tick(s.tiles);
     }
   }
 }

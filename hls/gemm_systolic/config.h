@@ -4,9 +4,12 @@
 #define CONVLOOM_GEMM_SYSTOLIC_CONFIG_H_
 
 #include "contract.h"
+#include "counters.h"
 #include "data_pack.h"
+#include "requantize.h"
 #include "resources.h"
 #include "types.h"
+#include "weights.h"
 
 namespace convloom {
 namespace gemm {
@@ -25,6 +28,7 @@ struct Config {
   static const int MAX_FILTER_BLOCKS = S::max_filter_blocks;
   static const int MAX_CHUNK_WORDS = S::max_chunk_words;
   static const int MAX_DEPTH = MAX_CHUNK_WORDS * WORD;  // K bytes of a chunk
+  static const int MAX_ROWS = (1 << 24) - 1;            // of a layer
   static const int IMAGE_WORDS = S::image_words;
   static const int TABLE_BEATS = S::table_beats;
   static const int BLOCK_ROWS = MAX_ROW_BLOCKS * ROWS;
@@ -62,40 +66,60 @@ struct Config {
   typedef Pack<8, ROWS> ActivationColumn;  // one byte for each array row
   typedef Pack<SUM_BITS, COLS> SumRow;     // drained sums of one pixel and chunk
   typedef Pack<32, COLS> TotalRow;         // sums of one pixel over all chunks
+  typedef ap_uint<8 * COLS> WeightRow;     // one byte position of the reduction for a filter block
+
+  /// A weight row on its way into the array, and the marks that travel with it.
+  struct MarkedRow {
+    WeightRow weights;
+    bool first;  // of the block: accumulators start again
+    bool last;   // of the block: accumulators drain
+    bool end;    // of the run
+
+    MarkedRow() : weights(0), first(false), last(false), end(false) {}
+  };
 };
 
-/// One byte position of the reduction for all filters of a block.
-template <class C>
-struct WeightRow {
-  ap_uint<8 * C::COLS> weights;
-  bool first;  // of the block: accumulators start again
-  bool last;   // of the block: accumulators drain
-  bool end;    // of the run
+/// How often each loop over tiles and blocks goes; tiles but the last of their kind have full
+/// blocks.
+struct TileShape {
+  ap_uint<16> last_group;
+  ap_uint<16> last_filter_tile;
+  ap_uint<16> last_row_tile;
+  Bound<8> last_filter_block;
+  Bound<8> last_row_block;
 };
 
-/// The checked registers.  `last_x` is the highest index of x; tiles but the final one of their
-/// kind have last_row_block + 1 and last_filter_block + 1 blocks.
+/// Where a process is in the tiles of a run: groups, their filter tiles, and in each all row tiles.
+struct Tile {
+  Counter<16> group, filter_tile, row_tile;
+
+  ap_uint<8> last_filter_block(const TileShape& s) const {
+    return s.last_filter_block.of(filter_tile.n == s.last_filter_tile);
+  }
+  ap_uint<8> last_row_block(const TileShape& s) const {
+    return s.last_row_block.of(row_tile.n == s.last_row_tile);
+  }
+
+  /// To the next tile; true if this was the last.
+  bool tick(const TileShape& s) {
+    return row_tile.tick(s.last_row_tile) && filter_tile.tick(s.last_filter_tile) &&
+           group.tick(s.last_group);
+  }
+};
+
+/// The checked registers.  `last_x` is the highest index of x.
 struct Shape {
   bool run;
-  bool int8_output;
-  ap_uint<24> last_row;
-  ap_uint<16> filters;
-  ap_uint<16> last_group;
-  ap_uint<16> last_row_tile;
-  ap_uint<8> last_row_block;
-  ap_uint<8> final_row_block;
-  ap_uint<16> last_filter_tile;
-  ap_uint<8> last_filter_block;
-  ap_uint<8> final_filter_block;
+  TileShape tiles;
+  ap_uint<8> last_row;     // of the last block that is a row of the layer
+  ap_uint<8> last_filter;  // likewise
   ap_uint<16> last_chunk;
   ap_uint<8> last_segment;
   ap_uint<8> last_segment_word;
   ap_uint<16> last_depth;  // byte positions of a chunk
   ap_uint<16> last_table_beat;
   ap_uint<16> last_image_word;
-  ap_int<8> y_zero_point;
-  ap_int<8> clamp_low;
-  ap_int<8> clamp_high;
+  Output output;
 };
 
 }  // namespace gemm

@@ -45,30 +45,37 @@ extern "C" void gemm_systolic(
 #pragma HLS INTERFACE s_axilite port = status bundle = control
 #pragma HLS INTERFACE s_axilite port = return bundle = control
 #pragma HLS DATAFLOW
+  using namespace convloom;
   using namespace convloom::gemm;
   hls::stream<Shape> to_activations("to_activations"), to_weights("to_weights");
   hls::stream<Shape> to_add("to_add"), to_scale("to_scale");
+  hls::stream<WeightShape> to_split("to_split");
   hls::stream<bool> to_array("to_array");
   hls::stream<ap_uint<8>> to_write("to_write");
   hls::stream<Gemm::ActivationColumn> activations("activations");
-  hls::stream<WeightRow<Gemm>> weight_rows("weight_rows");
+  hls::stream<Gemm::WeightRow> weights("weights");
+  hls::stream<Gemm::MarkedRow> weight_rows("weight_rows");
   hls::stream<ap_uint<64>> params("params");
   hls::stream<Gemm::SumRow> sums("sums");
   hls::stream<Gemm::TotalRow> totals("totals");
-  hls::stream<convloom::OutBeat> beats("beats");
+  hls::stream<OutBeat> beats("beats");
   hls::stream<bool> in0_tlast_ok("in0_tlast_ok"), in1_tlast_ok("in1_tlast_ok");
 // A whole tile's parameters: weights behind them are loaded while the tile before is still scaled.
 #pragma HLS STREAM variable = params depth = Gemm::TILE_FILTERS
+// The rows of a block leave the array every second cycle; requantisation takes COLS / LANES for
+// each.
+#pragma HLS STREAM variable = totals depth = Gemm::ROWS
 
   check_registers<Gemm>(rows, filters, groups, row_tiles, row_blocks, row_blocks_last, filter_tiles,
                         filter_blocks, filter_blocks_last, chunks, segments, segment_words,
                         image_words, int8_output, y_zero_point, clamp_low, clamp_high,
-                        to_activations, to_weights, to_add, to_scale, to_array, to_write);
+                        to_activations, to_split, to_weights, to_add, to_scale, to_array, to_write);
   read_activations<Gemm>(in0, to_activations, activations, in0_tlast_ok);
-  read_weights<Gemm>(in1, to_weights, weight_rows, params, in1_tlast_ok);
+  split_weights<Gemm::WEIGHT_BEATS, true>(in1, to_split, params, weights, in1_tlast_ok);
+  repeat_weights<Gemm>(to_weights, weights, weight_rows);
   systolic_array<Gemm>(to_array, activations, weight_rows, sums);
   add_chunks<Gemm>(to_add, sums, totals);
   scale_totals<Gemm>(to_scale, totals, params, beats);
-  convloom::write_results<contract::in0_tlast, contract::in1_tlast>(beats, to_write, in0_tlast_ok,
-                                                                    in1_tlast_ok, out, status);
+  write_results<contract::in0_tlast, contract::in1_tlast>(beats, to_write, in0_tlast_ok,
+                                                          in1_tlast_ok, out, status);
 }

@@ -1,114 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two readers: each loads one step into one half of its memory while it streams the step before
-// from the other half to the array.
+// The two operands: each comes into one half of a memory while the array gets the step before from
+// the other half.
 #ifndef CONVLOOM_GEMM_SYSTOLIC_READ_H_
 #define CONVLOOM_GEMM_SYSTOLIC_READ_H_
 
 #include "axis.h"
 #include "config.h"
-#include "counters.h"
 
 namespace convloom {
 namespace gemm {
 
-/// Four 16-bit pointers per table beat: the one at `entry` of half `half`.
-template <class C>
-ap_uint<16> table_entry(const ap_uint<64> (&table)[2 * C::TABLE_BEATS], bool half,
-                        ap_uint<18> entry) {
-#pragma HLS INLINE
-  const ap_uint<index_bits(C::TABLE_BEATS)> beat = entry >> 2;
-  const ap_uint<64> four = table[(half ? C::TABLE_BEATS : 0) + int(beat)];
-  const ap_uint<2> which = entry;
-  return ap_uint<16>(four >> (which * 16));
-}
-
 /// Indirection table and activation images in, one skewed column of bytes per cycle out.
 ///
-/// A step is (group, filter tile, row tile, chunk).  Row i of the array reads its word in slot i of
-/// every WORD cycles and shifts it out byte by byte, so row i runs i cycles behind row 0: the skew
-/// that the array needs.  II = 1; a step takes max(beats to load, cycles to stream).
+/// A step is a chunk of a tile.  Row i of the array reads its word in slot i of every WORD cycles
+/// and shifts it out byte by byte, so row i runs i cycles behind row 0: the skew that the array
+/// needs.  Streaming never waits for a beat.  II = 1; a step takes max(beats to load, cycles to
+/// stream).
 template <class C>
 void read_activations(hls::stream<axis64>& in0, hls::stream<Shape>& shape,
                       hls::stream<typename C::ActivationColumn>& activations,
                       hls::stream<bool>& tlast_ok) {
+  typedef ap_uint<8 * C::WORD> Word;
   const Shape s = shape.read();
-  ap_uint<64> table[2 * C::TABLE_BEATS];
-  ap_uint<8 * C::WORD> image[2 * C::IMAGE_WORDS];
-  ap_uint<8 * C::WORD> row[C::ROWS];
+  ap_uint<64> table[2][C::TABLE_BEATS];  // four pointers a beat
+  Word image[2][C::IMAGE_WORDS];
+  Word row[C::ROWS];
 #pragma HLS ARRAY_PARTITION variable = row complete
 
-  Counter<16> group, filter_tile, row_tile, chunk;  // of the step that is loaded
-  Counter<16> table_beat, image_word;
+  // Loading.
+  Tile tile;  // and chunk, of the step that is loaded
+  Counter<16> chunk, table_beat, image_word;
   Counter<index_bits(C::WORD_BEATS)> word_beat;
-  ap_uint<8 * C::WORD> assembled = 0;
-  bool half = false;              // of the image memory: the one that is loaded
-  bool table_half = false;        // of the table memory: a table serves all chunks of its row tile
-  bool load_table = true;         // the table comes first
-  bool loading = s.run;           // there is a step to load
-  bool loaded = !s.run;           // … and it is there
-  bool streamed = true;           // all of the step before is out
-  ap_uint<8> last_row_block = 0;  // of the step that is streamed
-  ap_uint<8> last_filter_block = 0;
+  Word assembled = 0;
+  ap_uint<1> half = 0;        // of the image memory: the one that is loaded
+  ap_uint<1> table_half = 0;  // likewise; a table serves all chunks of its tile
+  bool load_table = true;     // the table comes first
+  bool loading = s.run;       // there is a step to load …
+  bool loaded = !s.run;       // … and it is there
+  bool ok = true;
+  // Streaming.
+  bool streamed = true;  // all of the step is out
+  ap_uint<8> last_row_block = 0, last_filter_block = 0;
   Counter<8> filter_block, row_block, segment, segment_word;
   Counter<index_bits(C::WORD)> slot;
   ap_uint<18> entries = 0;  // table entries before the present row block and segment
   bool flushing = false;    // the last step is out; rows above 0 still hold bytes
   Counter<8> flushed;
-  bool ok = true;
 
 stream_activations:
   for (bool done = !s.run; !done;) {
 #pragma HLS PIPELINE II = 1
-    // Load.
-    if (!loaded) {
+    const bool active = !streamed;
+    if (!loaded && (!active || !in0.empty())) {
       const axis64 beat = in0.read();
-      bool end_of_image = false;
       if (load_table) {
         const ap_uint<index_bits(C::TABLE_BEATS)> at = table_beat.n;
-        table[(table_half ? C::TABLE_BEATS : 0) + int(at)] = beat.data;
-        if (table_beat.tick(s.last_table_beat)) load_table = false;
+        table[table_half][at] = beat.data;
+        load_table = !table_beat.tick(s.last_table_beat);
       } else {
         assembled = append_beat<C::WORD_BEATS>(assembled, beat.data);
         if (word_beat.tick(C::WORD_BEATS - 1)) {
           const ap_uint<index_bits(C::IMAGE_WORDS)> at = image_word.n;
-          image[(half ? C::IMAGE_WORDS : 0) + int(at)] = assembled;
-          end_of_image = image_word.tick(s.last_image_word);
+          image[half][at] = assembled;
+          loaded = image_word.tick(s.last_image_word);
         }
       }
-      loaded = end_of_image;
       const bool end_of_transfer =
-          end_of_image && chunk.n == s.last_chunk && row_tile.n == s.last_row_tile;
+          loaded && chunk.n == s.last_chunk && tile.row_tile.n == s.tiles.last_row_tile;
       if (bool(beat.last) != end_of_transfer) ok = false;
     }
 
-    // Stream.
-    const bool active = !streamed;
-    const bool emit = active || flushing;
     const ap_uint<index_bits(C::WORD)> now = slot.n;
-    ap_uint<8 * C::WORD> word = 0;
+    Word word = 0;
     if (active) {
-      const ap_uint<16> pointer = table_entry<C>(table, !table_half, entries + now);
-      const ap_uint<index_bits(C::IMAGE_WORDS)> at = pointer + segment_word.n;
-      word = image[(half ? 0 : C::IMAGE_WORDS) + int(at)];
-      if (slot.tick(C::WORD - 1)) {
-        if (segment_word.tick(s.last_segment_word)) {
-          entries += C::ROWS;
-          if (segment.tick(s.last_segment)) {
-            if (row_block.tick(last_row_block)) {
-              entries = 0;
-              streamed = filter_block.tick(last_filter_block);
-            }
-          }
+      const ap_uint<18> entry = entries + now;
+      const ap_uint<index_bits(C::TABLE_BEATS)> beat = entry >> 2;
+      const ap_uint<2> which = entry;
+      const ap_uint<64> pointers = table[ap_uint<1>(~table_half)][beat] >> (which * 16);
+      const ap_uint<index_bits(C::IMAGE_WORDS)> at = ap_uint<16>(pointers) + segment_word.n;
+      word = image[ap_uint<1>(~half)][at];
+      if (slot.tick(C::WORD - 1) && segment_word.tick(s.last_segment_word)) {
+        entries += C::ROWS;
+        if (segment.tick(s.last_segment) && row_block.tick(last_row_block)) {
+          entries = 0;
+          streamed = filter_block.tick(last_filter_block);
         }
       }
     }
-    if (emit) {
+    if (active || flushing) {
       typename C::ActivationColumn column;
     shift_rows:
       for (int i = 0; i < C::ROWS; ++i) {
-#pragma HLS UNROLL
-        row[i] = active && now == i ? word : ap_uint<8 * C::WORD>(row[i] >> 8);
-        column.set(i, ap_int<8>(row[i]));
+        row[i] = active && now == i ? word : Word(row[i] >> 8);
+        column.set(i, int8_of(row[i], 0));
       }
       activations.write(column);
     }
@@ -118,18 +102,13 @@ stream_activations:
     if (loaded && streamed && !flushing) {
       flushing = !loading;
       streamed = !loading;
-      last_row_block = row_tile.n == s.last_row_tile ? s.final_row_block : s.last_row_block;
-      last_filter_block =
-          filter_tile.n == s.last_filter_tile ? s.final_filter_block : s.last_filter_block;
-      half = !half;
+      last_row_block = tile.last_row_block(s.tiles);
+      last_filter_block = tile.last_filter_block(s.tiles);
+      half = ~half;
       if (loading) {
-        if (chunk.n == 0) table_half = !table_half;
-        if (chunk.tick(s.last_chunk)) {
-          load_table = true;
-          if (row_tile.tick(s.last_row_tile)) {
-            if (filter_tile.tick(s.last_filter_tile)) loading = !group.tick(s.last_group);
-          }
-        }
+        if (chunk.n == 0) table_half = ~table_half;
+        load_table = chunk.tick(s.last_chunk);
+        if (load_table) loading = !tile.tick(s.tiles);
       }
       loaded = !loading;
     }
@@ -137,63 +116,43 @@ stream_activations:
   tlast_ok.write(ok);
 }
 
-/// Parameters and weights in, one weight row per cycle out.
+/// Weight rows in, each step's repeated for every row block.
 ///
-/// A step is (group, filter tile, row tile, chunk, filter block); its weights are used once for
-/// every row block.  II = 1; a step takes max(beats to load, cycles to stream).
+/// A step is a filter block of a chunk of a tile.  II = 1; a step takes max(rows to load, rows to
+/// stream).
 template <class C>
-void read_weights(hls::stream<axis64>& in1, hls::stream<Shape>& shape,
-                  hls::stream<WeightRow<C>>& rows, hls::stream<ap_uint<64>>& params,
-                  hls::stream<bool>& tlast_ok) {
+void repeat_weights(hls::stream<Shape>& shape, hls::stream<typename C::WeightRow>& words,
+                    hls::stream<typename C::MarkedRow>& rows) {
   const Shape s = shape.read();
-  ap_uint<8 * C::COLS> weights[2 * C::MAX_DEPTH];
+  typename C::WeightRow weights[2][C::MAX_DEPTH];
 
-  Counter<16> group, filter_tile, row_tile, chunk;
-  Counter<8> filter_block;  // of the step that is loaded
-  Counter<8> param_block;
-  Counter<index_bits(C::COLS)> param;
-  Counter<16> depth;
-  Counter<index_bits(C::WEIGHT_BEATS)> row_beat;
-  ap_uint<8 * C::COLS> assembled = 0;
-  bool half = false;
-  bool load_params = true;
+  // Loading.
+  Tile tile;
+  Counter<16> chunk;
+  Counter<8> filter_block;
+  Counter<index_bits(C::MAX_DEPTH)> depth;
+  ap_uint<1> half = 0;  // that is loaded
   bool loading = s.run;
   bool loaded = !s.run;
+  // Streaming.
   bool streamed = true;
-  ap_uint<8> last_row_block = 0;  // of the step that is streamed
+  ap_uint<8> last_row_block = 0;
   Counter<8> row_block;
-  Counter<16> position;
-  bool ok = true;
+  Counter<index_bits(C::MAX_DEPTH)> position;
 
-stream_weights:
+repeat_weights:
   for (bool done = !s.run; !done;) {
 #pragma HLS PIPELINE II = 1
-    const ap_uint<8> last_filter_block =
-        filter_tile.n == s.last_filter_tile ? s.final_filter_block : s.last_filter_block;
-    // Load.
-    if (!loaded) {
-      const axis64 beat = in1.read();
-      if (load_params) {
-        params.write(beat.data);
-        if (param.tick(C::COLS - 1)) load_params = !param_block.tick(last_filter_block);
-      } else {
-        assembled = append_beat<C::WEIGHT_BEATS>(assembled, beat.data);
-        if (row_beat.tick(C::WEIGHT_BEATS - 1)) {
-          const ap_uint<index_bits(C::MAX_DEPTH)> at = depth.n;
-          weights[(half ? C::MAX_DEPTH : 0) + int(at)] = assembled;
-          loaded = depth.tick(s.last_depth);
-        }
-      }
-      const bool end_of_transfer =
-          loaded && chunk.n == s.last_chunk && filter_block.n == last_filter_block;
-      if (bool(beat.last) != end_of_transfer) ok = false;
+    const bool active = !streamed;
+    if (!loaded && (!active || !words.empty())) {
+      const ap_uint<index_bits(C::MAX_DEPTH)> to = depth.n;
+      weights[half][to] = words.read();
+      loaded = depth.tick(s.last_depth);
     }
-
-    // Stream.
-    if (!streamed) {
+    if (active) {
       const ap_uint<index_bits(C::MAX_DEPTH)> at = position.n;
-      WeightRow<C> row;
-      row.weights = weights[(half ? 0 : C::MAX_DEPTH) + int(at)];
+      typename C::MarkedRow row;
+      row.weights = weights[ap_uint<1>(~half)][at];
       row.first = position.n == 0;
       row.last = position.tick(s.last_depth);
       if (row.last) streamed = row_block.tick(last_row_block);
@@ -205,20 +164,14 @@ stream_weights:
     // Change halves when both are through.
     if (loaded && streamed && loading) {
       streamed = false;
-      last_row_block = row_tile.n == s.last_row_tile ? s.final_row_block : s.last_row_block;
-      half = !half;
-      if (filter_block.tick(last_filter_block)) {
-        if (chunk.tick(s.last_chunk)) {
-          load_params = true;
-          if (row_tile.tick(s.last_row_tile)) {
-            if (filter_tile.tick(s.last_filter_tile)) loading = !group.tick(s.last_group);
-          }
-        }
+      last_row_block = tile.last_row_block(s.tiles);
+      half = ~half;
+      if (filter_block.tick(tile.last_filter_block(s.tiles)) && chunk.tick(s.last_chunk)) {
+        loading = !tile.tick(s.tiles);
       }
       loaded = !loading;
     }
   }
-  tlast_ok.write(ok);
 }
 
 }  // namespace gemm

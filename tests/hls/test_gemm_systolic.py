@@ -174,16 +174,16 @@ def test_misplaced_tlast_is_reported(stream):
 
 MUTANTS = {
     "wrong operand": ("compute.h", "a[i][p > 0 ? p - 1 : 0]", "a[i][p]"),
-    "dropped beat": ("write.h", "if (wanted && complete &&", "if (wanted && row != 2 && complete &&"),
+    "dropped beat": ("write.h", "if (wanted && complete &&", "if (wanted && row.n != 2 && complete &&"),
     "swapped channel": ("packed_multiply.h", "(odd) << 16) + even", "(even) << 16) + odd"),
     "missing TLAST": ("results.h", "make_beat(beat.data, beat.last)", "make_beat(beat.data, false)"),
     "sign of the low product": ("packed_multiply.h", "(even < 0 ? 1 : 0)", "0"),
-    "sums not cleared": ("compute.h", "(edge.first ? zero : sum[i][2 * p])", "sum[i][2 * p]"),
+    "sums not cleared": ("compute.h", "b[i][p].first ? Sums() : sum[i][p]", "sum[i][p]"),
     "table of the wrong tile": ("read.h", "if (chunk.n == 0) table_half", "table_half"),
     "first chunk added twice": ("compute.h", "chunk.n == 0 ? ap_int<32>(0)", "false ? ap_int<32>(0)"),
     "late drain": ("compute.h", "const int TAIL = 2 * (C::ROWS - 1)", "const int TAIL = (C::ROWS - 1)"),
     "unrounded": ("requantize.h", "(halves + ap_int<48>(1)) >> 1", "halves >> 1"),
-    "ragged tile ignored": ("read.h", "? s.final_row_block :", "? s.last_row_block :"),
+    "ragged tile ignored": ("read.h", "= tile.last_row_block(s.tiles)", "= s.tiles.last_row_block.full"),
 }  # fmt: skip
 
 
