@@ -6,7 +6,6 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hls_tool import HlsTool
 from tclrun import interpreters, run_script, tcl_argv
@@ -15,6 +14,7 @@ from vitis.tclwords import assignments
 
 from convloom.errors import ConvloomError
 from convloom.kernels import Binding, kernel_names, load_kernel
+from hlsc import testbench
 from hlsc.frontend.directives import read_directives
 from hlsc.lint import lint, select
 from vboard.profile import load_profile, profile_names
@@ -189,34 +189,24 @@ def test_projects_are_the_same_every_time_and_name_no_place(tmp_path):
         assert str(tmp_path).encode() not in data and b"/work/" not in data, file
 
 
-def test_the_vectors_are_right(tmp_path):
-    """What vendor simulation will play, in our C-simulation: the beats that come must be the file's."""
-    from vitis.hls_project import vectors
-
-    from hlsc.csim import Kernel
-
-    made = project("gemm_systolic")
-    spec = made.spec
-    kernel = Kernel(
-        spec.sources, spec.top, include_dirs=spec.include_dirs, defines=spec.defines("tiny")
-    )
-    for text in vectors(made).values():
-        lines = text.splitlines()
-        at = lines.index(f"registers {sum(r.direction == 'in' for r in spec.registers)}")
-        streams = {}
-        registers = {}
-        for line in lines[at + 1 :]:
-            words = line.split()
-            if words[0] == "stream":
-                name = words[1]
-                streams[name] = []
-            elif streams:
-                streams[name].append(np.array([int(w, 16) for w in words[1:]], np.uint64))
-            else:
-                registers[words[0]] = int(words[1])
-        expected = streams.pop("out")
-        run = kernel.run(streams, registers)
-        assert [t.tolist() for t in run.streams["out"]] == [t.tolist() for t in expected]
+@pytest.mark.parametrize("kernel", kernel_names())
+def test_the_project_s_bench_plays_its_vectors(tmp_path, kernel):
+    """What vendor C-simulation will do, natively: bench, sources and vectors of the folder alone."""
+    made = project(kernel)
+    write_project(made, tmp_path, "vitis", ("csim",))
+    flags = made.cflags.split()
+    folders = [tmp_path / f[2:] for f in flags if f.startswith("-I")]
+    sources = [tmp_path / s for s in made.sources]
+    defines = dict(f[2:].split("=") for f in flags if f.startswith("-D"))
+    bench = testbench.Testbench(sources, [tmp_path / made.testbench], made.spec.top, folders, defines)
+    names = [p.name for p in sorted(tmp_path.glob("vectors_*.txt"))]
+    done = bench.run(names, data=tmp_path)
+    assert (done.code, len(names)) == (0, 2), done.stdout + done.stderr
+    text = (tmp_path / names[0]).read_text().rstrip()
+    rest, last = text[: text.rindex(" ") + 1], text.split()[-1]
+    (tmp_path / "wrong.txt").write_text(f"{rest}{int(last, 16) ^ 1:x}\n")  # of the last expected beat
+    done = bench.run(["wrong.txt"], data=tmp_path)
+    assert done.code == 1 and "differences" in done.stderr
 
 
 @pytest.mark.parametrize("kernel", kernel_names())
