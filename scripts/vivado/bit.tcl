@@ -33,9 +33,7 @@ proc handoff_file {design} {
 # that lacks it (pynqmetadata, proc_sys_core.py): what Vivado wrote gets that parameter too.
 proc copy_handoff {from to} {
   global ps_modtype pynq_clock
-  set file [open $from]
-  set text [read $file]
-  close $file
+  set text [read_text $from]
   if {[llength $pynq_clock]} {
     set module [string first "MODTYPE=\"$ps_modtype\"" $text]
     set at [string first <PARAMETERS> $text [expr {$module < 0 ? "end" : $module}]]

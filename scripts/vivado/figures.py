@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What vendor tools left in a build folder, read back: csynth XML, utilisation report, timing JSON."""
+"""What vendor tools left in a build folder, read back: csynth XML, utilisation and timing JSON.
+
+For whoever shows it beside other figures (`make resources`):
+
+    from vendor_places import project_folder
+    from vivado.figures import vendor_figures
+    for figures in vendor_figures(project_folder("gemm_systolic", "z2", "pynq-z2")):
+        figures.source, figures.lut, figures.bram36, figures.reached_ns  # None: the tool does not say
+
+The list is empty where no vendor tool has run, which is no error.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,16 +24,7 @@ from convloom.errors import ConvloomError
 
 __all__ = ["Figures", "figures_table", "vendor_figures"]
 
-# Site types of report_utilization: xc7 and UltraScale+ name the same things differently; a star marks
-# a footnote.
-_SITES = {
-    "Slice LUTs": "lut",
-    "CLB LUTs": "lut",
-    "Slice Registers": "ff",
-    "CLB Registers": "ff",
-    "Block RAM Tile": "bram36",
-    "DSPs": "dsp",
-}
+_CELLS = ("lut", "ff", "bram36", "dsp")
 # Names of csynth's XML to 2020.1 and later.
 _ESTIMATES = {"LUT": "lut", "FF": "ff", "BRAM_18K": "bram36", "DSP48E": "dsp", "DSP": "dsp"}
 
@@ -51,7 +53,7 @@ def vendor_figures(build_dir: Path) -> list[Figures]:
     Raises ConvloomError for a report that is not as expected.
     """
     found = [_estimates(path) for path in sorted(build_dir.glob("hls/**/syn/report/csynth.xml"))]
-    for report in sorted(build_dir.glob("bit_*/utilization.rpt")):
+    for report in sorted(build_dir.glob("bit_*/utilization.json")):
         found.append(_implemented(report))
     return found
 
@@ -78,25 +80,22 @@ def _estimates(path: Path) -> Figures:
 
 
 def _implemented(report: Path) -> Figures:
-    values: dict[str, float] = {}
-    for line in report.read_text(encoding="utf-8", errors="replace").splitlines():
-        cells = [c.strip() for c in line.strip().strip("|").split("|")]
-        name = _SITES.get(cells[0].rstrip("*"))
-        if name is not None and len(cells) > 1 and name not in values:
-            values[name] = _number(report, cells[1])
-    if set(values) != set(_SITES.values()):
-        missing = ", ".join(sorted(set(_SITES.values()) - set(values)))
-        raise ConvloomError(f"{report} must be a report_utilization table; it lacks {missing}")
+    values = _json(report, _CELLS)
     timing = report.with_name("timing.json")
     if timing.exists():
-        try:
-            data = json.loads(timing.read_text(encoding="utf-8"))
-            period, slack = float(data["period_ns"]), float(data["worst_setup_slack_ns"])
-        except (ValueError, KeyError, TypeError):
-            raise ConvloomError(f"{timing} must hold period_ns and worst_setup_slack_ns") from None
-        values["clock_ns"], values["reached_ns"] = period, round(period - slack, 3)
+        period, slack = _json(timing, ("period_ns", "worst_setup_slack_ns")).values()
+        values |= {"clock_ns": period, "reached_ns": round(period - slack, 3)}
     kind = report.parent.name.removeprefix("bit_")
     return Figures(f"implemented, overlay ({kind})", **values)
+
+
+def _json(path: Path, names: Sequence[str]) -> dict[str, float]:
+    """These numbers of a JSON object, in this order."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return {name: float(data[name]) for name in names}
+    except (ValueError, KeyError, TypeError):
+        raise ConvloomError(f"{path} must hold the numbers {', '.join(names)}") from None
 
 
 def _number(path: Path, text: str) -> float:

@@ -88,9 +88,8 @@ def machine(tmp_path):
         "'<profile><AreaEstimates><Resources><LUT>77</LUT></Resources></AreaEstimates></profile>'"
         f" > {report}/csynth.xml",
     )
-    rows = "Slice LUTs|Slice Registers|Block RAM Tile|DSPs".split("|")
-    lines = "\n".join(f"| {row} | 5 |" for row in rows)
-    tool(folder, "vivado", f'echo "$@" >> calls; cat > utilization.rpt <<E\n{lines}\nE')
+    cells = '{"lut": 5, "ff": 5, "bram36": 5, "dsp": 5}'
+    tool(folder, "vivado", f"echo \"$@\" >> calls; echo '{cells}' > utilization.json")
     return folder
 
 
@@ -108,7 +107,7 @@ def test_a_bitstream_from_start_to_end(tmp_path, machine):
     # A second run that fails leaves nothing of the first to be taken for its own.
     tool(machine, "vivado", "exit 1")
     assert vendor(tmp_path, *args, path=str(machine)).returncode == 1
-    assert not (folder / "bit_vitis" / "utilization.rpt").exists()
+    assert not (folder / "bit_vitis" / "utilization.json").exists()
 
 
 def test_a_tool_that_fails_ends_the_command(tmp_path, machine):

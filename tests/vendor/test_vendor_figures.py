@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from vivado.figures import Figures, figures_table, vendor_figures
-from vivado_table import UTILIZATION
 
 from convloom.errors import ConvloomError
 
@@ -42,9 +41,11 @@ def test_estimates_of_all_releases(tmp_path, place, dsp):
     ]
 
 
-@pytest.mark.parametrize("kind", ["Slice", "CLB"])
-def test_implementation_of_both_families(tmp_path, kind):
-    write(tmp_path, "bit_hlsc/utilization.rpt", UTILIZATION.replace("{kind}", kind))
+CELLS = '{"lut": 1234, "ff": 2345, "bram36": 12.5, "dsp": 40}'
+
+
+def test_implementation(tmp_path):
+    write(tmp_path, "bit_hlsc/utilization.json", CELLS)
     expected = Figures("implemented, overlay (hlsc)", 1234, 2345, 12.5, 40)
     assert vendor_figures(tmp_path) == [expected]
     write(tmp_path, "bit_hlsc/timing.json", '{"worst_setup_slack_ns": -0.5, "period_ns": 7.0}')
@@ -58,8 +59,9 @@ def test_implementation_of_both_families(tmp_path, kind):
         (TCL, "<profile>", "must be XML"),
         (TCL, "<profile/>", "must hold AreaEstimates and SummaryOfTimingAnalysis"),
         (TCL, csynth(lut="many"), "a figure must be a number, not 'many'"),
-        ("bit_vitis/utilization.rpt", "nothing\n", "lacks bram36, dsp, ff, lut"),
-        ("bit_vitis/utilization.rpt", "| CLB LUTs | a |\n", "a figure must be a number, not 'a'"),
+        ("bit_vitis/utilization.json", "nothing\n", "must hold the numbers lut, ff, bram36, dsp"),
+        ("bit_vitis/utilization.json", '{"lut": 1, "ff": 2, "dsp": 3}', "must hold the numbers lut"),
+        ("bit_vitis/utilization.json", CELLS.replace("40", '"many"'), "must hold the numbers lut"),
     ],
 )
 def test_a_damaged_report_is_refused(tmp_path, name, text, said):
@@ -69,17 +71,19 @@ def test_a_damaged_report_is_refused(tmp_path, name, text, said):
 
 
 def test_damaged_timing_is_refused(tmp_path):
-    write(tmp_path, "bit_vitis/utilization.rpt", UTILIZATION.replace("{kind}", "CLB"))
+    write(tmp_path, "bit_vitis/utilization.json", CELLS)
     for text in ("{", "[]", '{"period_ns": 7}', '{"period_ns": 7, "worst_setup_slack_ns": null}'):
         write(tmp_path, "bit_vitis/timing.json", text)
-        with pytest.raises(ConvloomError, match="must hold period_ns and worst_setup_slack_ns"):
+        with pytest.raises(
+            ConvloomError, match="numbers period_ns, worst_setup_slack_ns"
+        ):
             vendor_figures(tmp_path)
 
 
 def test_the_table(tmp_path):
     assert vendor_figures(tmp_path) == [] and figures_table([]) == ""
     write(tmp_path, TCL, csynth())
-    write(tmp_path, "bit_vitis/utilization.rpt", UTILIZATION.replace("{kind}", "CLB"))
+    write(tmp_path, "bit_vitis/utilization.json", CELLS)
     assert figures_table(vendor_figures(tmp_path)) == (
         "source                         lut   ff    bram36  dsp  clock_ns  reached_ns\n"
         "HLS estimate, kernel (2023.2)  4321  9876  15.5    216  6.67      5.821\n"
