@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from hlsc.interp import interpret
 from hlsc.ir import Dependence, Design, Memory, Process
 from hlsc.schedule import sdc
 from hlsc.schedule.delays import Timing, memory_style, multiplier_dsps
 from hlsc.schedule.feedback import after_writes
 from hlsc.schedule.predicates import Predicates
 from hlsc.schedule.prepare import _source_name, find_accumulators, prepare
-from hlsc.schedule.problem import END, EXIT, ORIGIN, Constraint, Problem, build
+from hlsc.schedule.problem import END, EXIT, ORIGIN, Constraint, Problem, build, source
 from hlsc.schedule.sdc import Schedule, random_schedule, schedule
 from hlsc.schedule.verify import VerifyError, verify, violations
 
@@ -290,6 +291,61 @@ def test_styles_and_multipliers():
         4,
         0,
     ]
+
+
+WIDE = [(32, 16, 48), (25, 25, 50), (40, 33, 73), (64, 64, 64), (19, 64, 30), (18, 25, 43), (60, 9, 41)]
+
+
+@pytest.mark.parametrize(("a", "b", "width"), WIDE)
+@pytest.mark.parametrize("kinds", ["ss", "uu", "su"])
+def test_wide_products_become_sums_of_what_a_dsp_holds(a, b, width, kinds, seed):
+    r = D.R("loop", ii=1)
+    i = r.phi(r.const(0, 6))
+    r.set_next(i, i + 1)
+    r.exit = i.op("eq", 39).i
+    read = [r.read(n, w) for n, w in (("x", a), ("z", b))]
+    x, y = (
+        v.trunc(width) if v.width >= width else v.sext(width) if k == "s" else v.zext(width)
+        for v, k in zip(read, kinds, strict=True)
+    )
+    r.write("y", x * y)
+    before = D.design("wide", [D.process("p", [r])], {"x": a, "z": b}, {"y": width})
+    after = prepare(before)
+    region = after.processes[0].regions[0]
+    by_id = region.by_id()
+    products = [n for n in region.nodes if n.op == "mul"]
+    factors = [[source(by_id, k).width + (by_id[k].op == "zext") for k in n.args] for n in products]
+    assert all(
+        multiplier_dsps(*(min(f, n.width) for f in fs)) <= 1
+        for n, fs in zip(products, factors, strict=True)
+    )
+    draw = random.Random(seed)
+    edges = [[0, 1, (1 << w) - 1, 1 << (w - 1), (1 << (w - 1)) - 1] for w in (a, b)]
+    words = {
+        "x": [v for v in edges[0] for _ in range(5)] + [draw.getrandbits(a) for _ in range(15)],
+        "z": edges[1] * 5 + [draw.getrandbits(b) for _ in range(15)],
+    }
+    assert interpret(before, words).streams["y"] == interpret(after, words).streams["y"]
+
+
+def test_comfort_gives_way_to_the_interval():
+    """A sum on a recurrence stays in its cycle; beside it, where only registers are lost, it is cut."""
+    timing = Timing(10.0)
+    assert timing.comfort < timing.budget and Timing(4.0).comfort == Timing(4.0).budget
+    r = D.R("loop", ii=1)
+    total, i = r.phi(r.const(0, 32)), r.phi(r.const(0, 6))
+    r.set_next(i, i + 1)
+    r.exit = i.op("eq", 39).i
+    x = r.read("x", 32)
+    r.set_next(total, ((total ^ x) + x) * 1 + (total & x) + x)
+    r.write("y", ((x + 5) ^ 3) + (x + 9) + x)
+    d = D.design("d", [D.process("p", [r])], {"x": 32}, {"y": 32})
+    (process, problem), = problems(d, 10.0)  # fmt: skip
+    assert problem.wishes
+    found = verify(process, schedule(problem), timing)
+    assert found.ii == 1 and found.times[END] > 0
+    hard = verify(process, schedule(replace(problem, wishes=())), timing)
+    assert hard.ii == 1 and hard.length < found.length
 
 
 def test_feedback_puts_the_read_behind_the_write():

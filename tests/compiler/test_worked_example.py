@@ -112,12 +112,13 @@ def plain(module: str) -> str:
 
 
 def process(text: str) -> str:
-    """Of the process: one pipeline register, the last sum, and what stalls."""
+    """Of the process: the last sum, what stalls, and the first registers of the tree."""
     body = text.split(f"module {TOP}_{TOP}(", 1)[1].split("endmodule", 1)[0]
     body = re.sub(r"\t// @\S+", "", body)
-    register = cut(body, r"  reg .* average_add\d+_s1;", "end // always_ff")
     last = cut(body, r"  wire .* add\w* =", ";")
-    return f"{register}  …\n{last}  …\n{cut(body, '  assign _GEN', 'assign _GEN =')}"
+    stalls = cut(body, r"  wire +_GEN =", r"wire +_GEN_0 =")
+    registers = cut(body, r"    if \(~_GEN_0\) begin", "    end")
+    return f"{last}  …\n{stalls}  …\n{registers}"
 
 
 def test_the_page_quotes_what_hlsc_prints(blocks: Mapping[str, str]) -> None:

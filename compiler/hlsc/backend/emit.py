@@ -26,6 +26,7 @@ _PASSES = (
     "canonicalize,cse",
     "lower-seq-to-sv{disable-reg-randomization}",
     "canonicalize,cse",
+    "hw.module(hw-cleanup)",  # registers share always blocks: half the lines
     "hw.module(lower-verif-to-sv)",
     "sv-mask-non-synthesizable",
     "hw.module(prettify-verilog)",

@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -89,15 +90,19 @@ def usage(netlist: Netlist, but: frozenset[str] = frozenset()) -> Usage:
     return Usage(lut, ff, counts["DSP48E1"], counts["RAMB36E1"] + counts["RAMB18E1"] / 2)
 
 
-def measure(text: str, top: str, processes: Mapping[str, str]) -> Resources:
-    """Resources of a design; `processes`: module by process, as in the report of synthesis."""
+def measure(text: str, top: str, processes: Mapping[str, str], jobs: int = 1) -> Resources:
+    """Resources of a design; `processes`: module by process, as in the report of synthesis.
+
+    `jobs` modules are synthesised at a time.
+    """
     modules = modules_of(text)
     shared = {n: t for n, t in modules.items() if n not in processes.values() and n != top}
-    parts: dict[str, Netlist] = {}
-    for module in processes.values():
-        parts[module] = synthesised(_closed(module, modules[module], shared), module)
-    boxes = "".join(stub(modules[m]) for m in sorted(processes.values()))
-    frame = synthesised(boxes + _closed(top, modules[top], shared), top)
+    texts = {m: _closed(m, modules[m], shared) for m in (*processes.values(), top)}
+    texts[top] = "".join(stub(modules[m]) for m in sorted(processes.values())) + texts[top]
+    with ThreadPoolExecutor(jobs) as pool:
+        made = dict(zip(texts, pool.map(synthesised, texts.values(), texts), strict=True))
+    frame = made.pop(top)
+    parts: dict[str, Netlist] = made
     used = {p: usage(parts[m]) for p, m in processes.items()}
     used[FRAME] = usage(frame, frozenset(parts))
 
@@ -132,8 +137,9 @@ def _lines_of(module: str) -> dict[str, str]:
     """C++ line of each register, wire and instance that the module declares."""
     found: dict[str, str] = {}
     declared = r"^\s*(?:reg|wire)\s+(?:\[[^]]*\]\s*)?(\w+)\b[^\n]*// @\[([^],]+)"
+    loaded = r"^\s*(\w+) <=[^\n]*// @\[([^],]+)"
     placed = r"^\s*\) (\w+) \(\s*// @\[([^],]+)"
-    for pattern in (declared, placed):
+    for pattern in (declared, loaded, placed):
         for match in re.finditer(pattern, module, re.MULTILINE):
             found.setdefault(match[1], match[2])
             found.setdefault(f"_{match[1]}_rdata", match[2])

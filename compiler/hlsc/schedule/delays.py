@@ -21,7 +21,17 @@ from typing import Any
 
 from hlsc.ir import Memory, Node
 
-__all__ = ["TABLES", "XC7_1", "Cost", "Table", "Timing", "has_ports", "memory_style", "multiplier_dsps"]
+__all__ = [
+    "TABLES",
+    "XC7_1",
+    "Cost",
+    "Table",
+    "Timing",
+    "has_ports",
+    "memory_style",
+    "multiplier_dsps",
+    "multiplier_pieces",
+]
 
 
 Curve = tuple[tuple[int, float], ...]
@@ -79,6 +89,7 @@ TABLES: dict[str, Table] = {"xc7": XC7_1}
 """By the first letters of the part name."""
 
 UNCERTAINTY = 0.125
+MIN_COMFORT = 4.0  # ns
 
 
 @dataclass(frozen=True)
@@ -113,12 +124,18 @@ def multiplier_dsps(a: int, b: int) -> int:
     """DSP48E1 that a signed a-bit by b-bit product takes; 0: it is small enough for LUTs."""
     if min(a, b) <= 3:
         return 0
+    limits = multiplier_pieces(a, b)
+    return _pieces(a, limits[0]) * _pieces(b, limits[1])
 
-    def pieces(width: int, first: int) -> int:
-        """Signed pieces of `first` bits at most; the lower ones are unsigned and a bit shorter."""
-        return 1 + max(0, -(-(width - first) // (first - 1)))
 
-    return min(pieces(a, 25) * pieces(b, 18), pieces(a, 18) * pieces(b, 25))
+def multiplier_pieces(a: int, b: int) -> tuple[int, int]:
+    """Most bits of a signed piece of either factor: 25 and 18, the way that takes fewer DSP48E1."""
+    return min((25, 18), (18, 25), key=lambda x: _pieces(a, x[0]) * _pieces(b, x[1]))
+
+
+def _pieces(width: int, first: int) -> int:
+    """Signed pieces of `first` bits at most; the lower ones are unsigned and a bit shorter."""
+    return 1 + max(0, -(-(width - first) // (first - 1)))
 
 
 @dataclass(frozen=True)
@@ -131,6 +148,15 @@ class Timing:
     @property
     def budget(self) -> float:
         return self.clock_ns * (1 - UNCERTAINTY) - self.table.register
+
+    @property
+    def comfort(self) -> float:
+        """A path that leaves half of the period to nets which are longer than the table assumes.
+
+        Kept to where it costs pipeline registers alone.  Below MIN_COMFORT it would break up single
+        operations; there the budget is all that counts.
+        """
+        return min(self.budget, max(MIN_COMFORT, self.budget / 2))
 
     def cost(
         self,
@@ -189,5 +215,4 @@ class Timing:
         if dsps == 0:  # a few rows of adders
             rows = min(factors)
             return Cost(at(t.add, n.width) * max(1, rows - 1))
-        latency = 1 if dsps == 1 else 2 if dsps <= 4 else 3 if dsps <= 9 else 4
-        return Cost(t.dsp_in, latency, 0.0 if in_dsp else t.dsp_out)
+        return Cost(t.dsp_in, 1, 0.0 if in_dsp else t.dsp_out)

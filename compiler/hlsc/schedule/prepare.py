@@ -4,6 +4,7 @@
 - Nodes that nothing observes are removed (also loads, phis that feed only themselves, and reads never:
   they consume).
 - Names lose the suffixes of LLVM's passes (`row.i.sroa.0.01` is `row`).
+- Products of several DSPs become sums of products of one (`multiply`).
 - Logic that is wires in truth becomes wires (`tidy`).
 - Comparisons of counters become flags (`retime`).
 - Division and remainder by a variable become the rows of a restoring divider, one compare-and-subtract
@@ -18,6 +19,7 @@ import re
 from dataclasses import replace
 
 from hlsc.ir import SIDE_EFFECTS, Design, Node, Process, Region
+from hlsc.schedule.multiply import split_multiplications
 from hlsc.schedule.retime import retime
 from hlsc.schedule.tidy import tidy
 
@@ -58,7 +60,7 @@ def _source_name(name: str) -> str:
 
 
 def _prepare_region(region: Region) -> Region:
-    return _sweep(_accumulators(_divisions(tidy(_sweep(region)))))
+    return _sweep(_accumulators(_divisions(tidy(split_multiplications(_sweep(region))))))
 
 
 def live_nodes(region: Region) -> set[int]:

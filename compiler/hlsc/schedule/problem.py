@@ -36,7 +36,10 @@ LEAVES = frozenset({"const", "var", "arg"})
 
 @dataclass(frozen=True)
 class Constraint:
-    """t[dst] - t[src] >= latency - II * distance.  `why`: data, path, phi, order, memory, exit, end."""
+    """t[dst] - t[src] >= latency - II * distance.
+
+    `why`: data, path, wish, phi, order, memory, exit, end.
+    """
 
     src: int
     dst: int
@@ -57,14 +60,18 @@ class Value:
 
 @dataclass(frozen=True)
 class Problem:
-    """See the module.  `ports`: operations that need one port, never two in one slot; `port_of`: the
-    port of each access to a memory that has ports."""
+    """See the module.
+
+    `wishes`: constraints that give way to the initiation interval.  `ports`: operations that need one
+    port, never two in one slot; `port_of`: the port of each access to a memory that has ports.
+    """
 
     region: Region
     overlap: bool
     operations: tuple[int, ...]  # in topological order, pseudo-operations last
     costs: Mapping[int, Cost]
     constraints: tuple[Constraint, ...]
+    wishes: tuple[Constraint, ...]
     values: tuple[Value, ...]
     ports: tuple[tuple[str, tuple[int, ...]], ...]
     exclusive: frozenset[tuple[int, int]]  # pairs of one port that may share a cycle
@@ -119,6 +126,7 @@ class _Build:
         self.exclusive: set[tuple[int, int]] = set()
         self.port_of: dict[int, int] = {}
         self.var_users: dict[str, set[int]] = {}
+        self.wishes: list[Constraint] = []
         self.ops = [n for n in region.nodes if n.op not in LEAVES and n.op not in {"zext", "sext"}]
         self.costs = {n.id: self._cost(n) for n in self.ops}
         for total, (phi, product) in find_accumulators(region).items():
@@ -187,8 +195,36 @@ class _Build:
         return not (user == phi or (n is not None and n.op == "select" and phi in n.args))
 
     def _paths(self) -> None:
-        """Chaining: where the path from u to v is longer than the budget, v is a cycle later."""
-        budget = self.timing.budget
+        """Chaining: where the path from u to v is longer than the budget, v is a cycle later.
+
+        The same for the comfortable length, as wishes.  Nothing that an early operation waits for is
+        wished later: that would hold up whole iterations.
+        """
+        budget, comfort = self.timing.budget, self.timing.comfort
+        costs = [(n.id, self.costs[n.id]) for n in self.ops if n.op != "phi"]
+        self.slow = tuple(i for i, c in costs if c.delay > budget or c.out_delay > budget)
+        for src, dst, latency in self._chains(budget):
+            self._edge(src, dst, latency, why="path")
+        if comfort < budget:
+            urgent = self._before_early()
+            self.wishes = [
+                Constraint(*x, why="wish") for x in self._chains(comfort) if x[1] not in urgent
+            ]
+
+    def _before_early(self) -> set[int]:
+        """Reads, the exit condition, and all that they follow from in the same iteration."""
+        work = [n.id for n in self.ops if n.op in {"read", "empty"}]
+        work += [] if self.region.exit is None else [self.region.exit]
+        found = {EXIT}
+        while work:
+            n = source(self.by_id, work.pop())
+            if n.id not in found and n.op not in LEAVES and n.op != "phi":
+                found.add(n.id)
+                work += [*n.args, *(() if n.pred is None else (n.pred,))]
+        return found
+
+    def _chains(self, budget: float) -> list[tuple[int, int, int]]:
+        """(u, v, cycles) of the pairs that no path within `budget` joins."""
         order = {n.id: k for k, n in enumerate(self.ops)}
         after: dict[int, list[int]] = {n.id: [] for n in self.ops}
         for n in self.ops:
@@ -203,15 +239,13 @@ class _Build:
             s = source(self.by_id, self.region.exit)
             exit_source = s.id if s.op not in LEAVES else None
         control = self.timing.table.control
-        slow = []
+        found = []
         beyond: dict[int, set[int]] = {}  # what must be later than this node, by the length of paths
         for n in reversed(self.ops):
             cost = self.costs[n.id]
             own = cost.out_delay if cost.latency else cost.delay
             if n.op == "phi":
                 continue
-            if cost.delay > budget or cost.out_delay > budget:
-                slow.append(n.id)
             base = cost.latency + 1
             reach = {n.id: min(own, budget)}
             late: set[int] = set()
@@ -221,7 +255,7 @@ class _Build:
                 if u in late:
                     continue
                 if u == exit_source and self.overlap and reach[u] + control > budget:
-                    self._edge(n.id, EXIT, base, why="path")
+                    found.append((n.id, EXIT, base))
                 for v in after[u]:
                     if v in late:
                         continue
@@ -239,9 +273,8 @@ class _Build:
             for v in after[n.id]:
                 if self.costs[v].latency == 0:
                     implied |= beyond[v]
-            for v in sorted(late - implied):
-                self._edge(n.id, v, base, why="path")
-        self.slow = tuple(reversed(slow))
+            found += [(n.id, v, base) for v in sorted(late - implied)]
+        return found
 
     # ---------------------------------------------------------------------- order and memory
 
@@ -410,6 +443,7 @@ class _Build:
             operations=(*(n.id for n in self.ops), *pseudo),
             costs=self.costs,
             constraints=tuple(dict.fromkeys(self.constraints)),
+            wishes=tuple(dict.fromkeys(self.wishes)),
             values=tuple(values),
             ports=tuple(ports),
             exclusive=frozenset(self.exclusive),

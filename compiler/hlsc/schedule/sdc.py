@@ -30,6 +30,7 @@ __all__ = ["Limit", "Schedule", "ScheduleError", "asap", "random_schedule", "sch
 
 MAX_II = 4096
 _CP_NODES = 1500
+_ROUNDS = 300  # recurrences that wishes may give way to
 
 
 class ScheduleError(HlscError):
@@ -85,7 +86,7 @@ def schedule(problem: Problem) -> Schedule:
     """The schedule with the smallest initiation interval that is at least the asked one."""
     region = problem.region
     if not problem.overlap:
-        times = _solve(problem, None)
+        times = _wished(problem, None) or _solve(problem, None)
         if times is None:
             why = _explain(problem, None)
             raise ScheduleError(f"{region.loc or region.name}: {region.name} has no schedule: {why}")
@@ -94,7 +95,7 @@ def schedule(problem: Problem) -> Schedule:
     ii = asked
     limit: Limit | None = None
     while ii <= MAX_II:
-        times = _solve(problem, ii)
+        times = _wished(problem, ii) or _solve(problem, ii)
         if times is not None:
             return Schedule(problem, ii, times, region.ii, limit)
         limit = _explain(problem, ii)
@@ -162,6 +163,22 @@ def asap(problem: Problem, ii: int | None) -> dict[int, int] | None:
 
 
 # -------------------------------------------------------------------------------- solving
+
+
+def _wished(problem: Problem, ii: int | None) -> dict[int, int] | None:
+    """A schedule that keeps the wishes which stand in no recurrence; None: there is none."""
+    wishes = problem.wishes
+    for _ in range(_ROUNDS):
+        trial = replace(problem, constraints=(*problem.constraints, *wishes))
+        _, cycle = _longest(trial, _weights(trial, ii))
+        if cycle is None:
+            return _solve(trial, ii) if wishes else None
+        pairs = set(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
+        left = tuple(c for c in wishes if (c.src, c.dst) not in pairs)
+        if len(left) == len(wishes):
+            return None
+        wishes = left
+    return None
 
 
 def _solve(problem: Problem, ii: int | None) -> dict[int, int] | None:
