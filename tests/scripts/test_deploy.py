@@ -16,6 +16,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from test_base_install import NUMPY, python310
 
 import vboard
 from vboard.artefacts import build_overlay
@@ -137,6 +138,41 @@ def test_validate_on_a_board(image: Path, unpacked: Path) -> None:
         done = validate(image, unpacked, board.address)
         hwh.with_suffix(".away").rename(hwh)
         assert done.returncode == 1 and "must have" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.nightly
+def test_bundle_installs_under_python_3_10_with_nothing_fetched(unpacked: Path, tmp_path: Path) -> None:
+    """The image's numpy, and a pynq that is only there: installing asks for it, these layers do not."""
+    done = subprocess.run([python310(), "-m", "venv", "env"], cwd=tmp_path, timeout=120, check=False)
+    assert done.returncode == 0
+    python = tmp_path / "env" / "bin" / "python"
+    argv = [str(python), "-m", "pip", "install", "-q", NUMPY]
+    subprocess.run(argv, cwd=tmp_path, timeout=300, check=True)
+    (site,) = (tmp_path / "env").glob("lib/python3.10/site-packages")
+    (site / "pynq.py").touch()
+    env = {**os.environ, "PYTHON": str(python), "PIP_NO_INDEX": "1", "PYTHONPATH": ""}
+    program = """
+import json, pathlib, sys
+import numpy as np
+from convloom.kernels import load_kernel
+from convloom.layer import ConvLayer, Requant
+from convloom.lowering import lower
+from convloom.reference import ALGORITHMS
+for path in sorted(pathlib.Path("data").glob("*.npz")):
+    file = np.load(path)
+    layer = json.loads(str(file["layer"]))
+    layer["requant"] = layer["requant"] and Requant.from_json(layer["requant"])
+    tensors = ConvLayer(**layer), file["x"], file["w"], file["bias"]
+    assert (ALGORITHMS["im2col"](*tensors).y == file["y"]).all()
+    lower(*tensors, kernel=load_kernel("%s"), config="%s")
+    print(path.name)
+"""
+    for argv in (["sh", "install.sh"], [str(python), "-c", program % (KERNEL, CONFIG)]):
+        done = subprocess.run(
+            argv, cwd=unpacked, env=env, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(".npz") == LEGAL
 
 
 def test_expected_outputs_are_those_of_the_layers(unpacked: Path) -> None:

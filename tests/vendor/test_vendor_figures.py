@@ -74,9 +74,7 @@ def test_damaged_timing_is_refused(tmp_path):
     write(tmp_path, "bit_vitis/utilization.json", CELLS)
     for text in ("{", "[]", '{"period_ns": 7}', '{"period_ns": 7, "worst_setup_slack_ns": null}'):
         write(tmp_path, "bit_vitis/timing.json", text)
-        with pytest.raises(
-            ConvloomError, match="numbers period_ns, worst_setup_slack_ns"
-        ):
+        with pytest.raises(ConvloomError, match="numbers period_ns, worst_setup_slack_ns"):
             vendor_figures(tmp_path)
 
 
