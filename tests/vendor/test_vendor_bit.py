@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from ip_catalogue import kernel_ip
 from tclrun import Run, run_script
 from vivado.bit_project import PYNQ_CLOCK, BitProject, write_bit_project
 from vivado.figures import vendor_figures
@@ -62,6 +63,8 @@ def test_every_bitstream_script_runs(tmp_path, kernel, board, hls):
         assert core.vlnv == f"xilinx.com:hls:{project.spec.top}:1.0"
         wanted = {name: offset for name, offset, *_ in kernel_registers(project.spec)}
         assert {n: int(r["address_offset"], 16) for n, r in core.registers.items()} == wanted
+        exported = kernel_ip("out_r")  # both IPs look the same from outside
+        assert set(core.buses) == set(exported.buses({})) and set(core.pins) == set(exported.pins({}))
         assert core.registers["CTRL"]["fields"]["AP_DONE"]["bit_offset"] == "1"
 
 
