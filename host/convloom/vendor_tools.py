@@ -40,10 +40,11 @@ RELEASES: dict[str, Span] = {
 }
 """Program → first and last release in which it does what it is taken for here, the newest flow first.
 
-The programs of HLS come first. `v++` is older, `v++ -c --mode hls` and `vitis-run` are in UG1399 from
-2023.2 on; the same book deprecates `vitis_hls`, which warns of it from 2024.1 (HLS 200-2053), is in all
-installations of 2024.2 and missing in those of 2025.1 (tapasco 413, fpga-network-stack 48).
-`vivado_hls` had its last release with 2020.1 (UG1399, migration), ours begin with 2019.2.
+The programs of HLS come first. `v++` is older; `v++ -c --mode hls` and `vitis-run` are in UG1399 from
+2023.2 on (the preview of 2023.1, UG1553, has other keys in its cfg files). The same book deprecates
+`vitis_hls`, which warns of it from 2024.1 (HLS 200-2053), is in all installations of 2024.2 and missing
+in those of 2025.1 (tapasco 413, fpga-network-stack 48). `vivado_hls` had its last release with 2020.1
+(UG1399, migration), ours begin with 2019.2.
 """
 
 LAST = max(last for _, last in RELEASES.values())

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from convloom.cli import main
+from convloom.commands import doctor
 from convloom.commands import doctor_machine as machine
 from convloom.commands.doctor_vendor import vendor_findings
 from convloom.commands.findings import Finding
 from convloom.kernels import load_kernel
 from convloom.vendor_tools import find_tools
+from hlsc import toolchain
+from hlsc.errors import ToolError
 from vboard.hwh import hwh_text
 from vboard.profile import load_profile
 
@@ -139,8 +142,10 @@ def test_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {f.name: f for f in machine.package_findings()}
     assert found["numpy"].state == found["ziglang"].state == found["pynq"].state == "ok"
     versions = {"numpy": "2.3.0", "pynq": "3.1.2", "setuptools": "82.0", "ziglang": None}
-    real = machine._version
-    monkeypatch.setattr(machine, "_version", lambda n: versions[n] if n in versions else real(n))
+    real = machine.installed_version
+    monkeypatch.setattr(
+        machine, "installed_version", lambda n: versions[n] if n in versions else real(n)
+    )
     found = {f.name: f for f in machine.package_findings()}
     assert found["numpy"].state == "warning" and found["numpy"].advice == "pip install 'numpy<2'"
     assert found["setuptools"].state == "warning" and "<81" in found["setuptools"].advice
@@ -171,6 +176,24 @@ def test_memory_of_a_board(tmp_path: Path, megabytes: int, state: str) -> None:
     (tmp_path / "meminfo").write_text(f"MemTotal: 9 kB\nCmaTotal:  {megabytes << 10} kB\n")
     board, cma = machine.board_findings({}, tmp_path)
     assert board.found == "Pynq-Z2" and cma.state == state and f"{megabytes} MB" in cma.found
+
+
+@pytest.mark.parametrize(("package", "state"), [("0.17.1", "error"), (None, "absent")])
+def test_a_board_without_the_flow_is_sound(
+    monkeypatch: pytest.MonkeyPatch, package: str | None, state: str
+) -> None:
+    def missing() -> None:
+        raise ToolError("clang must be there:\n  it is not")
+
+    missing.__name__ = "clang"
+    monkeypatch.setattr(toolchain, "clang", missing)
+    monkeypatch.setattr(doctor, "installed_version", lambda name: package)
+    clang = doctor._flow()[0]
+    assert (clang.name, clang.state, clang.found) == (
+        "clang runs",
+        state,
+        "clang must be there: it is not",
+    )
 
 
 def write_overlay(folder: Path, hwh: str) -> Path:
@@ -207,7 +230,7 @@ def test_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         as_vivado["pynq and .hwh"].state == "error"
         and "pynq 3.1.2" in as_vivado["pynq and .hwh"].advice
     )
-    monkeypatch.setattr(machine, "_version", lambda name: "3.1.2")
+    monkeypatch.setattr(machine, "installed_version", lambda name: "3.1.2")
     assert spoilt("PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ", "PCW_OTHER")["pynq and .hwh"].state == "ok"
     bit.with_suffix(".hwh").unlink()
     (missing,) = machine.overlay_findings(bit)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from convloom.commands.doctor_machine import (
     board_findings,
+    installed_version,
     machine_findings,
     overlay_findings,
     package_findings,
@@ -35,25 +36,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _flow() -> list[Finding]:
-    """The programs inside the wheels, each started once."""
+    """The programs inside the flow's wheels, each started once."""
     try:
         from hlsc import toolchain
         from hlsc.errors import ToolError
     except ImportError:
         return []
     findings = []
-    for tool, use in (
-        (toolchain.clang, "C-simulation and hlsc"),
-        (toolchain.verilator, "RTL simulation"),
+    for tool, package, use in (
+        (toolchain.clang, "ziglang", "C-simulation and hlsc"),
+        (toolchain.verilator, "verilator", "RTL simulation"),
     ):
         name = f"{tool.__name__} runs"
         try:
             findings.append(Finding(name, "ok", tool().version, use))
         except ToolError as error:
             said = " ".join(str(error).split())
-            findings.append(
-                Finding(name, "error", said, f"all but {use}", "pip install 'convloom[flow]'")
-            )
+            # A board has neither, and needs neither; what is installed has to run.
+            state = "error" if installed_version(package) else "absent"
+            advice = "pip install 'convloom[flow]'"
+            findings.append(Finding(name, state, said, f"all but {use}", advice))
     return findings
 
 

