@@ -17,7 +17,7 @@ from hlsc import toolchain
 from hlsc.backend.top import axis_signals
 from hlsc.ir import Design
 
-WAIVED = ("DECLFILENAME", "UNUSEDSIGNAL")
+WAIVED = ("DECLFILENAME", "PINCONNECTEMPTY", "UNUSEDSIGNAL")
 
 
 @dataclass(frozen=True)

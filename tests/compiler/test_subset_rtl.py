@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import subset_rows
+from fuzz.check import check
 
 from hlsc.csim import Kernel
 from hlsc.errors import HlscError
@@ -30,6 +32,23 @@ def agree(name: str, streams, scalars, stall: str, seed: int):
         for got, want in zip(run.streams[stream], transfers, strict=True):
             assert np.array_equal(got, want), stream
     return run
+
+
+def _different(cases, level: str, seed: int) -> list[str]:
+    verdicts = check(cases, level=level, seed=seed)
+    return [
+        f"{c.name}: {v.kind} {v.text}" for c, v in zip(cases, verdicts, strict=True) if v.kind != "same"
+    ]
+
+
+def test_the_rows_of_the_subset_as_designs(seed: int) -> None:
+    """Natively and interpreted behind the middle end."""
+    assert not _different(subset_rows.cases(seed), "design", seed)
+
+
+@pytest.mark.nightly
+def test_the_rows_of_the_subset_in_rtl(seed: int) -> None:
+    assert not _different(subset_rows.cases(seed), "rtl", seed)
 
 
 @pytest.mark.parametrize("stall", STALLS)

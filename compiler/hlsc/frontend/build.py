@@ -26,6 +26,7 @@ from hlsc.frontend.facts import (
     set_loop_metadata,
 )
 from hlsc.frontend.grammar import Pragma
+from hlsc.frontend.indices import expose_indices, hide_indices
 from hlsc.frontend.intrinsics import SIDE_EFFECT
 from hlsc.frontend.llvmtext import Function, Loop, ModuleText, innermost, natural_loops
 from hlsc.frontend.memory import CONSTRUCT, FILL
@@ -74,7 +75,9 @@ def build(
         flags=re.M,
     )
     text += f"attributes #900 = {{ noduplicate {SIDE_EFFECT} }}\n"
+    text = hide_indices(ModuleText(passes.run_passes(text, passes.PROMOTE)))
     module = ModuleText(passes.run_passes(text, passes.CLEAN))
+    expose_indices(module)
     facts = {k: v.facts for k, v in table.items()}
     return Built(module, facts, arrays, resolved)
 
@@ -179,7 +182,7 @@ def _loops(
             mine = replace(
                 mine, unroll=0, reason=f"it lies below the pipelined loop {name}({outer.loc})"
             )
-        elif header.startswith((FILL, CONSTRUCT)) and _fill_unrolls(f, loop, marks):
+        elif header.startswith((FILL, *CONSTRUCT)) and _fill_unrolls(f, loop, marks):
             mine = replace(mine, unroll=0, reason="it fills an array of registers")
         if mine.unroll is not None and mine.unroll > 1:
             mine = replace(mine, facts=_scaled(mine.facts, mine.unroll))
@@ -193,7 +196,7 @@ def _fill_unrolls(f: Function, loop: Loop, marks: list[tuple[Resolved, Target, s
     one that is partitioned."""
     index = FunctionIndex.of(f)
     text = "\n".join(x for b in f.blocks if b.name in loop.blocks for x in b.lines)
-    count = re.search(r"icmp (?:ult|uge) i64 %(?:hlsc\.fill|arrayctor)\S+, (\d+)", text)
+    count = re.search(r"icmp (?:ult|uge) i64 %(?:hlsc\.fill|arrayctor|arrayinit)\S+, (\d+)", text)
     if count and int(count.group(1)) <= _SMALL:
         return True
     partitioned = {t.name for r, t, _ in marks if r.pragma.name.startswith("ARRAY_")}
@@ -236,7 +239,7 @@ def _leftover(module: ModuleText) -> list[tuple[int, Loc | None]]:
 
 def _unroll(text: str, table: Mapping[int, SourceLoop]) -> str:
     text = passes.run_passes(text, passes.UNROLL)
-    text = passes.until(text, (passes.UNROLL, ("sroa", *passes.UNROLL)), _left)
+    text = passes.until(text, passes.UNROLL_HARDER, _left)
     module = ModuleText(text)
     if left := _leftover(module):
         key, loc = left[0]

@@ -18,10 +18,14 @@ from hlsc.frontend.llvmtext import Block, Function
 __all__ = ["CONSTRUCT", "FILL", "Layout", "index_constructors", "lower_memory", "struct_types"]
 
 FILL = "hlsc.fill"
-CONSTRUCT = "arrayctor.loop"  # clang's name of such a loop's header
+CONSTRUCT = ("arrayctor.loop", "arrayinit.body")  # clang's names of such loops' headers
 _CALL = re.compile(
     r"^\s*call void @llvm\.mem(cpy|set)\.p0(?:\.p0)?\.i64\(ptr (?:align \d+ )?(\S+), "
     r"(?:ptr (?:align \d+ )?|i8 )(\S+), i64 (\d+), i1 false\)(.*)$"
+)
+_PLACE = re.compile(
+    r"^\s*(%array(?:ctor|init)\.(?:start|end)\d*) = getelementptr .*, "
+    r"ptr (%[\w.$-]+), i64 (\d+)(?:, !.*)?$"
 )
 _GEP = re.compile(
     r"getelementptr (?:inbounds |nuw |nusw )*(.+?), ptr [%@][\w.$\"-]+((?:, i\d+ [^,!]+)*)"
@@ -193,11 +197,12 @@ def lower_memory(f: Function, types: Mapping[str, str], globals_: Mapping[str, s
 
 
 def index_constructors(f: Function) -> None:
-    """In place: clang's loops over pointers that construct the elements of an array count indices."""
-    ends = {}
+    """In place: clang's loops over pointers that construct or fill the elements of an array, or its
+    last ones, count indices."""
+    places: dict[str, tuple[str, int]] = {}  # pointer -> array, element
     for _, _, line in f.lines():
-        if m := re.match(r"^\s*(%arrayctor\.end\d*) = getelementptr .*, i64 (\d+)(?:, !.*)?$", line):
-            ends[m.group(1)] = int(m.group(2))
+        if m := _PLACE.match(line):
+            places[m.group(1)] = m.group(2), int(m.group(3))
     for b in f.blocks:
         if not b.name.startswith(CONSTRUCT):
             continue
@@ -205,17 +210,20 @@ def index_constructors(f: Function) -> None:
         start = re.search(r"(%\S+) = phi ptr \[ (%\S+), (%\S+) \], \[ (%\S+), (%\S+) \](.*)", text)
         step = re.search(r"(%\S+) = getelementptr inbounds (.*), ptr (%\S+), i64 1(.*)", text)
         done = re.search(r"(%\S+) = icmp eq ptr (%\S+), (%\S+?)((?:, !.*)?)$", text, re.M)
-        if not (start and step and done) or done.group(3) not in ends:
+        if not (start and step and done) or done.group(3) not in places:
             continue
         now, begin, before, _, latch, debug = start.groups()
+        base, end = places[done.group(3)]
+        origin, first = places.get(begin, (begin, 0))
+        if origin != base:
+            continue
         at, after = f"{now}.at", f"{now}.after"
         phi = f"{at} = phi i64 [ 0, {before} ], [ {after}, {latch} ]{debug}"
         here = f"{now} = getelementptr inbounds {step.group(2)}, ptr {begin}, i64 {at}{debug}"
         text = text.replace(start.group(), f"{phi}\n  {here}")
         text = text.replace(step.group(), f"{after} = add nuw nsw i64 {at}, 1{step.group(4)}")
-        count = ends[done.group(3)]
         text = text.replace(
-            done.group(), f"{done.group(1)} = icmp uge i64 {after}, {count}{done.group(4)}"
+            done.group(), f"{done.group(1)} = icmp uge i64 {after}, {end - first}{done.group(4)}"
         )
         b.lines = text.split("\n")
 

@@ -15,7 +15,17 @@ import llvmlite.binding as llvm
 
 from hlsc.errors import HlscError
 
-__all__ = ["CLEAN", "INLINE", "UNROLL", "link", "run_passes", "target_machine", "until"]
+__all__ = [
+    "CLEAN",
+    "INLINE",
+    "PROMOTE",
+    "UNROLL",
+    "UNROLL_HARDER",
+    "link",
+    "run_passes",
+    "target_machine",
+    "until",
+]
 
 INLINE = ("always_inliner", "sroa", "always_inliner", "global_dead_code_eliminate", "sroa")
 """Every function that is called goes into its process; twice, for calls through pointers."""
@@ -24,8 +34,15 @@ UNROLL = ("sccp", "loop_unroll", "sccp")
 """Repeated until no loop that must unroll is left.  simplify_cfg before it would merge two exits of a
 loop into one whose trip count nobody can tell."""
 
+UNROLL_HARDER = (UNROLL, ("sroa", *UNROLL), ("instruction_combine", "sroa", *UNROLL))
+"""In turn, while loops are left; the last for counters whose address went through a structure, as those
+of a concatenation do."""
+
+PROMOTE = ("simplify_cfg", "sroa", "sccp", "simplify_cfg", "sroa")
+"""What needs no canonical form, and brings none about."""
+
 CLEAN = tuple(
-    "simplify_cfg sroa sccp simplify_cfg sroa instruction_combine new_gvn aggressive_dce sccp "
+    "instruction_combine new_gvn aggressive_dce sccp "
     "instruction_combine jump_threading simplify_cfg loop_deletion instruction_combine simplify_cfg "
     "global_dead_code_eliminate".split()
 )

@@ -110,7 +110,8 @@ class _Resolver:
             a, b = self._shift(base.if_one, gep), self._shift(base.if_zero, gep)
             return _Choice(base.cond, a, b)
         offset = base.offset
-        terms = {(t.value, t.bits, t.sign): t.coef for t in base.terms}
+        known = list(base.known)
+        terms = {(t.value, t.bits, t.sign, t.stride): t.coef for t in base.terms}
         t: Type = gep.source_type or IntType(8)
         stride = size_of(t)
         for n, (index, it) in enumerate(zip(gep.args[1:], gep.arg_types[1:], strict=True)):
@@ -126,10 +127,13 @@ class _Resolver:
             assert isinstance(it, IntType)
             c, more = self.linear(index, it.bits, True, wrap=it.bits == 64)
             offset += c * stride
+            if more and c:
+                known.append((stride, c * stride))
             for key, coef in more.items():
-                terms[key] = terms.get(key, 0) + coef * stride
+                at = (*key, stride)
+                terms[at] = terms.get(at, 0) + coef * stride
         parts = tuple(Term(signed(c & _MASK, 64), *k) for k, c in terms.items() if c & _MASK)
-        return Access(base.array, signed(offset & _MASK, 64), parts)
+        return Access(base.array, signed(offset & _MASK, 64), parts, tuple(known))
 
     # Index arithmetic ---------------------------------------------------------------
 

@@ -163,21 +163,30 @@ Value = Local | IntConst | Undef | GlobalRef | ConstGep | AggregateConst
 
 @dataclass(frozen=True)
 class Term:
-    """coef · value, the value of `bits` bits read as signed or not."""
+    """coef · value, the value of `bits` bits read as signed or not.
+
+    `stride`: bytes of the elements that the index counted, 0 if not known.  Terms of different
+    strides are not added up: of `t[i][i]`, both sides index a dimension of their own.
+    """
 
     coef: int
     value: str  # name of the SSA value
     bits: int
     sign: bool
+    stride: int = 0
 
 
 @dataclass(frozen=True)
 class Access:
-    """An address: `array` is "%alloca", "%parameter" or "@global"; offset and coefficients in bytes."""
+    """An address: `array` is "%alloca", "%parameter" or "@global"; offset and coefficients in bytes.
+
+    `known`: bytes of the offset that belong to variable indices, with the stride of those.
+    """
 
     array: str
     offset: int = 0
     terms: tuple[Term, ...] = ()
+    known: tuple[tuple[int, int], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

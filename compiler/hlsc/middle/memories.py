@@ -10,7 +10,7 @@ that is not is selected by the index.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
@@ -231,27 +231,31 @@ class MemoryMap:
 
     def _indices(self, leaf: Leaf, a: Access, offset: int) -> tuple[tuple[Index, ...], int] | None:
         """Per dimension constant and terms; and how far the constants lie outside the extents."""
-        rest = list(a.terms)
-        parts: list[list[Term]] = []
-        for _, stride in leaf.dims:
-            mine = [t for t in rest if t.coef % stride == 0]
-            rest = [t for t in rest if t.coef % stride]
-            parts.append([Term(t.coef // stride, t.value, t.bits, t.sign) for t in mine])
-        if rest:
-            return None
-        left = offset - leaf.offset
         strides = [s for _, s in leaf.dims]
-        if left % (strides[-1] if strides else 1 << 62):
+        consts, parts = [0] * len(strides), [[] for _ in strides]  # type: list[int], list[list[Term]]
+        left = offset - leaf.offset
+        told = all(_within(t, leaf.dims) for t in a.terms) and all(s in strides for s, _ in a.known)
+        for t in a.terms if told else ():
+            parts[strides.index(t.stride)].append(_divided(t, t.stride))
+        for stride, size in a.known if told else ():
+            consts[strides.index(stride)] += size // stride
+            left -= size
+        rest = [] if told else list(a.terms)
+        for d, stride in enumerate(strides):
+            if d + 1 < len(strides):
+                rest = [part for t in rest for part in _parted(t, stride)]
+            parts[d] += [_divided(t, stride) for t in rest if t.coef % stride == 0]
+            rest = [t for t in rest if t.coef % stride]
+        if rest or left % (strides[-1] if strides else 1 << 62):
             return None
-        consts: list[int] = []
         outside = 0
         for d, (extent, stride) in enumerate(leaf.dims):
             q, r = divmod(left, stride)
-            if any(parts[d + 1 :]):
+            if not told and any(parts[d + 1 :]):
                 q, r = self._divide(leaf, d, left, parts)
-            consts.append(q)
+            consts[d] += q
             left = r
-            if not parts[d] and not 0 <= q < extent:
+            if not parts[d] and not 0 <= consts[d] < extent:
                 outside += 1
         return tuple(Index(c, tuple(p)) for c, p in zip(consts, parts, strict=True)), outside
 
@@ -487,6 +491,25 @@ class MemoryMap:
                 while modulus % step:
                     step -= 1
         return {r for r in range(modulus) if (r - i.const) % step == 0} if step > 1 else None
+
+
+def _within(t: Term, dims: Sequence[tuple[int, int]]) -> bool:
+    """Whether an index counts the elements of one dimension, without stepping over its end at once."""
+    first = next((d for d, (_, stride) in enumerate(dims) if stride == t.stride), None)
+    return first == 0 or (first is not None and abs(t.coef) < dims[first][0] * t.stride)
+
+
+def _divided(t: Term, stride: int) -> Term:
+    """A term in bytes as one in elements."""
+    return Term(t.coef // stride, t.value, t.bits, t.sign)
+
+
+def _parted(t: Term, stride: int) -> tuple[Term, ...]:
+    """A term that steps over more than a row, but not over whole ones, indexes the row as well."""
+    rows = (2 * t.coef + stride) // (2 * stride)
+    if abs(t.coef) < stride or t.coef % stride == 0:
+        return (t,)
+    return replace(t, coef=rows * stride), replace(t, coef=t.coef - rows * stride)
 
 
 def _mux(b: Builder, which: int, bit: int, base: int, words: dict[int, int]) -> int:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Indices of arrays of several dimensions, kept apart from their addresses while LLVM cleans up.
+
+instcombine moves the constant of `a[2][j + 5]` to the row's: bytes that also are `a[3][j - 3]`.  That
+is one place but not one bank, so which dimension an index counts must survive: each variable index
+is passed through a function that LLVM knows nothing of.
+"""
+
+from __future__ import annotations
+
+import re
+
+from hlsc.frontend.llvmtext import Function, ModuleText
+
+__all__ = ["expose_indices", "hide_indices"]
+
+_DECLARE = (
+    "declare i64 @hlsc.index(i64) nounwind willreturn nosync nocallback speculatable memory(none)\n"
+)
+_GEP = re.compile(r"^\s*(%[\w.$-]+) = getelementptr .*?, ptr ([%@][\w.$-]+)((?:, i\d+ [^,\s]+)*)")
+_ALLOCA = re.compile(r"^\s*(%[\w.$-]+) = alloca (.*?)(?:, align|, !dbg|$)")
+_GLOBAL = re.compile(r"(@[\w.$-]+) = .*?(?:constant|global) (\[.*)", re.S)
+_CALL = re.compile(r"^\s*(%[\w.$-]+) = call i64 @hlsc\.index\(i64 (\S+)\)")
+
+
+def hide_indices(module: ModuleText) -> str:
+    """The module's text with the variable indices of such arrays behind calls."""
+    tables = {
+        m.group(1): m.group(2) for p in module.parts if isinstance(p, str) and (m := _GLOBAL.match(p))
+    }
+    for f in module.functions:
+        _hide(f, tables)
+    return f"{module}{_DECLARE}"
+
+
+def _hide(f: Function, tables: dict[str, str]) -> None:
+    types = dict(tables)
+    count = 0
+    for b in f.blocks:
+        lines = []
+        for line in b.lines:
+            if m := _ALLOCA.match(line):
+                types[m.group(1)] = m.group(2)
+            elif m := _GEP.match(line):
+                # Blocks stand in an order in which definitions come first, but for addresses in loops.
+                kind = types.setdefault(m.group(1), types.get(m.group(2), "[0 x [0 x"))
+                if kind.count("[") > 1:
+                    indices = m.group(3)
+                    for value in dict.fromkeys(re.findall(r", i64 (%[\w.$-]+)", indices)):
+                        count += 1
+                        lines.append(f"  %hlsc.index.{count} = call i64 @hlsc.index(i64 {value})")
+                        indices = re.sub(
+                            rf"{re.escape(value)}(?![\w.$-])", f"%hlsc.index.{count}", indices
+                        )
+                    line = line[: m.start(3)] + indices + line[m.end(3) :]
+            lines.append(line)
+        b.lines = lines
+
+
+def expose_indices(module: ModuleText) -> None:
+    """In place: the calls taken out again."""
+    for f in module.functions:
+        values: dict[str, str] = {}
+        for b in f.blocks:
+            kept = []
+            for line in b.lines:
+                if m := _CALL.match(line):
+                    values[m.group(1)] = m.group(2)
+                else:
+                    kept.append(line)
+            b.lines = kept
+        if not values:
+            continue
+
+        def exposed(m: re.Match[str], values: dict[str, str] = values) -> str:
+            name = m.group()
+            while name in values:
+                name = values[name]
+            return name
+
+        for b in f.blocks:
+            b.lines = [re.sub(r"%[\w.$-]+", exposed, x) if "%hlsc.index" in x else x for x in b.lines]
+    module.parts = [p for p in module.parts if not (isinstance(p, str) and "@hlsc.index(" in p)]
