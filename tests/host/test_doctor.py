@@ -170,12 +170,25 @@ def test_boards_that_answer_and_do_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("megabytes", "state"), [(128, "ok"), (8, "warning")])
-def test_memory_of_a_board(tmp_path: Path, megabytes: int, state: str) -> None:
-    (tmp_path / "device-tree" / "chosen").mkdir(parents=True)
-    (tmp_path / "device-tree" / "chosen" / "pynq_board").write_text("Pynq-Z2\0")
-    (tmp_path / "meminfo").write_text(f"MemTotal: 9 kB\nCmaTotal:  {megabytes << 10} kB\n")
-    board, cma = machine.board_findings({}, tmp_path)
-    assert board.found == "Pynq-Z2" and cma.state == state and f"{megabytes} MB" in cma.found
+@pytest.mark.parametrize(
+    ("file", "text", "environ", "name"),
+    [
+        ("proc/device-tree/chosen/pynq_board", "Pynq-Z2\0", {}, "Pynq-Z2"),
+        (machine.FPGA_MANAGER, "", {"BOARD": "KV260"}, "KV260"),
+        (machine.FPGA_MANAGER, "", {}, "without a name"),
+    ],
+)
+def test_memory_of_a_board(
+    tmp_path: Path, megabytes: int, state: str, file: str, text: str, environ: dict[str, str], name: str
+) -> None:
+    for path, content in (
+        (tmp_path / file, text),
+        (tmp_path / "proc" / "meminfo", f"MemTotal: 9 kB\nCmaTotal:  {megabytes << 10} kB\n"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    board, cma = machine.board_findings(environ, tmp_path)
+    assert board.found == name and cma.state == state and f"{megabytes} MB" in cma.found
 
 
 @pytest.mark.parametrize(("package", "state"), [("0.17.1", "error"), (None, "absent")])

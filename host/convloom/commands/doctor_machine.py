@@ -28,6 +28,7 @@ _PROXIES = ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROX
 _NO_PROXY = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
 _CONNECT_SECONDS = 2.0
 PYNQ_PORT = 7967
+FPGA_MANAGER = "sys/class/fpga_manager/fpga0/firmware"
 MIN_CMA = 16 << 20  # bytes; a 56x56x64 layer with its weights takes about 1 MB, a batch a multiple
 DMA_BITS = 26
 
@@ -164,16 +165,21 @@ def package_findings() -> list[Finding]:
 # ----------------------------------------------------------------------------------------- board
 
 
-def board_findings(environ: Mapping[str, str], proc: Path = Path("/proc")) -> list[Finding]:
-    """The board that pynq would take: remote ones that answer, or the one that this runs on."""
+def board_findings(environ: Mapping[str, str], root: Path = Path("/")) -> list[Finding]:
+    """The board that pynq would take: remote ones that answer, or the one that this runs on.
+
+    pynq takes every machine with an FPGA manager for a board (its embedded_device.py); only images of
+    PYNQ's own have the board's name in the device tree, Ubuntu on a Kria has it in BOARD.
+    """
     remote = environ.get("PYNQ_REMOTE_DEVICES", "")
     findings = []
     for address in (a.strip() for a in remote.split(",") if a.strip()):
         findings.append(_reach(address))
-    here = proc / "device-tree" / "chosen" / "pynq_board"
-    if here.is_file():
-        findings.append(Finding("board", "ok", here.read_text().strip("\0\n "), "overlays run here"))
-        findings.append(_cma(proc / "meminfo"))
+    named = root / "proc/device-tree/chosen/pynq_board"
+    if named.is_file() or (root / FPGA_MANAGER).exists():
+        name = named.read_text().strip("\0\n ") if named.is_file() else environ.get("BOARD", "")
+        findings.append(Finding("board", "ok", name or "without a name", "overlays run here"))
+        findings.append(_cma(root / "proc/meminfo"))
     if not findings:
         findings.append(
             Finding(
