@@ -137,7 +137,7 @@ class GemmTiling:
 def tile_product(
     spec: KernelSpec, config: str, layer: ConvLayer, lowering: str, keys: NDArray[np.int64]
 ) -> GemmTiling:
-    """Balanced tiles: the most rows whose table and pieces fit, then chunks that pad the least.
+    """Balanced tiles: the most rows whose table and pieces fit, then the chunks that are fastest.
 
     Many rows come first because weights are streamed once per row tile.  `keys` are those of one group
     (all groups have the same).  Raises UnsupportedError if not even one block of rows fits.
@@ -151,12 +151,9 @@ def tile_product(
     words = _divide_up(length, sizes["word_bytes"])
     shortest = _divide_up(2 * sizes["rows"] - 1, sizes["word_bytes"] * segments)
 
-    def block_cycles(chunk_words: int) -> tuple[int, int]:
-        """Of all chunks of a block, the last not shorter than its requantisation; then the chunks."""
-        chunks = _divide_up(words, chunk_words)
-        depth = chunk_words * segments * sizes["word_bytes"]
-        results = sizes["rows"] * sizes["cols"] // sizes["lanes"]
-        return (chunks - 1) * depth + max(depth, results), chunks
+    all_filter_blocks = layer.groups * _divide_up(filters, sizes["cols"])
+    blocks = all_filter_blocks * _divide_up(len(keys), sizes["rows"])
+    results = sizes["rows"] * sizes["cols"] // sizes["lanes"]  # cycles of a block's requantisation
 
     for most in range(sizes["max_row_blocks"], 0, -1):
         row_tiles, row_blocks, row_blocks_last = _cut(len(keys), sizes["rows"], most)
@@ -167,7 +164,16 @@ def tile_product(
         longest = min(sizes["max_chunk_words"] // segments, sizes["image_words"] // stored)
         if longest < shortest:
             continue
-        chunk_words = min(range(shortest, longest + 1), key=block_cycles)
+
+        def cycles(chunk_words: int, stored: int = stored, tiles: int = row_tiles) -> tuple[int, int]:
+            """Of the array, with two from each step to the next, and to load the first image."""
+            chunks = _divide_up(words, chunk_words)
+            depth = chunk_words * segments * sizes["word_bytes"]
+            fill = stored * chunk_words * sizes["word_bytes"] // 8
+            steps = 2 * chunks * tiles * all_filter_blocks
+            return blocks * ((chunks - 1) * depth + max(depth, results)) + steps + fill, chunks
+
+        chunk_words = min(range(shortest, longest + 1), key=cycles)
         return GemmTiling(
             sizes,
             len(keys),
