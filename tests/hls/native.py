@@ -14,6 +14,14 @@ from hlsc.csim import Kernel
 HEADER_SETS = [("clang", "shim"), ("clang", "xilinx"), ("g++", "xilinx")]
 """(compiler, headers) pairs under which every kernel must compile without a warning."""
 
+
+def nightly_builds(spec: KernelSpec) -> list[tuple[str, str, str, str]]:
+    """(config, headers, compiler, sanitize) of the long sweeps: every configuration, and tiny with
+    the open vendor headers and with the address and undefined-behaviour sanitizers."""
+    plain = [(config, "shim", "clang", "") for config in spec.configs]
+    return [*plain, ("tiny", "xilinx", "g++", ""), ("tiny", "shim", "clang", "sanitize")]
+
+
 _WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-fsyntax-only"]
 
 

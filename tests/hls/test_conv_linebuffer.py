@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import pytest
-from native import HEADER_SETS, build_testbench, compile_strictly, mutant_kernel
+from native import HEADER_SETS, build_testbench, compile_strictly, mutant_kernel, nightly_builds
 
 from convloom.errors import ConvloomError
 from convloom.kernels import load_kernel
@@ -28,7 +29,7 @@ LOWERINGS = ("stream", "pack")
 
 
 @lru_cache
-def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: bool = False):
+def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: str = ""):
     return Kernel(
         SPEC.sources,
         SPEC.top,
@@ -36,7 +37,7 @@ def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize
         defines=SPEC.defines(config),
         headers=headers,
         compiler=compiler,
-        sanitize=sanitize,
+        sanitize=bool(sanitize),
     )
 
 
@@ -59,16 +60,35 @@ def check(built: Kernel, job: Job, sample: tuple, **options) -> None:
 
 
 def layers(config: str, count: int, seed: int) -> Iterator[tuple]:
-    """Random layers that fit: kernels of up to taps × taps, now and then dilated ones."""
-    taps = SPEC.config(config)["taps"]
-    sizes = [(3, 3), (3, 3), (3, 3), (1, 1), (2, 2), (1, 3), (3, 2)]
-    if taps == 5:
+    """Random layers that fit: kernels of up to taps × taps, a tenth of them dilated to that."""
+    sizes, dilated = [(3, 3), (3, 3), (3, 3), (1, 1), (2, 2), (1, 3), (3, 2)], [(2, 2), (1, 2), (2, 1)]
+    if SPEC.config(config)["taps"] == 5:
         sizes += [(5, 5), (5, 5), (4, 5), (1, 5)]
-    return random_layers(count, seed, kernels=sizes, max_dilation=1)
+        dilated += [(3, 3), (3, 2)]
+    yield from random_layers(count - count // 10, seed, kernels=sizes, max_dilation=1)
+    found = (
+        sample
+        for sample in random_layers(15 * count, seed, kernels=dilated, max_dilation=2, max_macs=20_000)
+        if sample[0].dilation != (1, 1)
+    )
+    yield from islice(found, count // 10)
+
+
+def wide_layer(config: str, rng: np.random.Generator) -> tuple:
+    """A random layer whose rows do not fit the line buffers."""
+    c, k, h, stride = (int(rng.integers(1, high + 1)) for high in (20, 5, 5, 2))
+    width = SPEC.config(config)["line_words"] // -(-c // 8) + int(rng.integers(1, 9))
+    requant = scales(k) if rng.random() < 0.5 else None
+    layer = ConvLayer(1, h, width, c, k, 3, 3, (stride, stride), (1, 1, 1, 1), requant=requant)
+    assert "stream" not in lowerings_for(layer, SPEC, config)
+    return tensors(layer)
 
 
 def sweep(built: Kernel, config: str, lowering: str, count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
+    for _ in range(count // 10 if lowering == "pack" else 0):
+        sample = wide_layer(config, rng)
+        check(built, make_job(config, lowering, sample), sample)
     for sample in layers(config, count, seed):
         tile = None
         if rng.random() < 0.8:  # else one tile, or as many as the line buffers ask for
@@ -87,9 +107,9 @@ def test_random_layers(config, lowering, seed):
 @pytest.mark.nightly
 @pytest.mark.parametrize("part", range(5))
 @pytest.mark.parametrize("lowering", LOWERINGS)
-@pytest.mark.parametrize("config", SPEC.configs)
-def test_random_layers_long(config, lowering, part, seed):
-    sweep(kernel(config), config, lowering, 100, seed + 1000 + part)
+@pytest.mark.parametrize("build", nightly_builds(SPEC), ids="-".join)
+def test_random_layers_long(build, lowering, part, seed):
+    sweep(kernel(*build), build[0], lowering, 100, seed + 1000 + part)
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)
@@ -99,7 +119,7 @@ def test_open_vendor_headers(lowering, seed):
 
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_sanitizers(lowering, seed):
-    sweep(kernel("tiny", sanitize=True), "tiny", lowering, 15, seed)
+    sweep(kernel("tiny", sanitize="sanitize"), "tiny", lowering, 15, seed)
 
 
 def tensors(layer: ConvLayer, seed: int = 3) -> tuple:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from native import HEADER_SETS, build_testbench, compile_strictly, mutant_kernel
+from native import HEADER_SETS, build_testbench, compile_strictly, mutant_kernel, nightly_builds
 
 from convloom.errors import ConvloomError
 from convloom.kernels import load_kernel
@@ -25,7 +25,7 @@ SPEC = load_kernel("conv_winograd")
 
 
 @lru_cache
-def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: bool = False):
+def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: str = ""):
     return Kernel(
         SPEC.sources,
         SPEC.top,
@@ -33,7 +33,7 @@ def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize
         defines=SPEC.defines(config),
         headers=headers,
         compiler=compiler,
-        sanitize=sanitize,
+        sanitize=bool(sanitize),
     )
 
 
@@ -79,9 +79,9 @@ def test_random_layers_of_the_other_configurations(config, seed):
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("part", range(10))
-@pytest.mark.parametrize("config", SPEC.configs)
-def test_random_layers_long(config, part, seed):
-    sweep(kernel(config), config, 50, seed + 1000 + part)
+@pytest.mark.parametrize("build", nightly_builds(SPEC), ids="-".join)
+def test_random_layers_long(build, part, seed):
+    sweep(kernel(*build), build[0], 50, seed + 1000 + part)
 
 
 def test_open_vendor_headers(seed):
@@ -89,7 +89,7 @@ def test_open_vendor_headers(seed):
 
 
 def test_sanitizers(seed):
-    sweep(kernel("tiny", sanitize=True), "tiny", 5, seed)
+    sweep(kernel("tiny", sanitize="sanitize"), "tiny", 5, seed)
 
 
 def tensors(layer: ConvLayer, seed: int = 3) -> tuple:
