@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a design will take of a 7-series part, estimated from its operations before any synthesis.
 
-LUT: one per bit of an adder, a selection or a variable shift's level, one per two bits of a comparison
-or gate, one per three of an equality; a quarter of a LUT per word bit and 16 words of distributed RAM.
+LUT: a share per bit of each operation, fitted to what yosys made of gemm_systolic and conv_linebuffer
+at z2: synthesis merges selections with each other and into adders, and drops bits that are constant.
 FF: register bits less those that a DSP48E1 holds itself.  `make resources` shows the error.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hlsc.ir import Design, Memory, Node, Process
+from hlsc.ir import COMPARE, Design, Memory, Node, Process
 from hlsc.schedule.delays import memory_style, multiplier_dsps
 from hlsc.schedule.problem import source
 from hlsc.schedule.sdc import Schedule
@@ -54,7 +54,7 @@ def process_estimate(
                 taken = multiplier_dsps(widths[0], widths[1])
                 dsp += taken
                 inside += min(n.width, sum(widths)) if taken == 1 else 0
-                lut += n.width * min(widths) if taken == 0 else 0
+                lut += n.width * min(widths) * _PRODUCT if taken == 0 else 0
             elif n.id in problem.accumulators:
                 inside += by_id[problem.accumulators[n.id][0]].width
             else:
@@ -71,22 +71,32 @@ def process_estimate(
     return Estimate(round(lut), max(0, register_bits - inside), dsp, ram)
 
 
+_ADD, _ADD_CONSTANT, _SELECT, _COMPARE, _SHIFT_LEVEL, _PRODUCT = 0.95, 0.72, 0.5, 0.05, 0.68, 0.5
+"""LUTs per bit; of a product in LUTs: per bit and row."""
+
+
 def _luts(n: Node, by_id: Mapping[int, Node]) -> float:
-    operand = max((source(by_id, a).width for a in n.args), default=0)
-    constant = any(source(by_id, a).op == "const" for a in n.args)
+    operands = [source(by_id, a) for a in n.args]
+    width = max((o.width for o in operands), default=0)
+    constant = any(o.op == "const" for o in operands)
     if n.op in {"add", "sub"}:
-        return min(n.width, operand + 1)
+        if min(o.width for o in operands) == 1:
+            return 0.0  # it comes to another adder's carry
+        bits = min(n.width, width + 1) - max(_low_zeros(o, by_id) for o in operands)
+        return bits * (_ADD_CONSTANT if constant else _ADD)
     if n.op == "select":
-        return n.width
-    if n.op in {"and", "or", "xor"}:
-        return 0.0 if constant else n.width / 2
-    if n.op in {"eq", "ne"}:
-        return operand / (6 if constant else 3)
-    if n.op in {"ult", "ule", "ugt", "uge", "slt", "sle", "sgt", "sge"}:
-        return operand / 2
+        return n.width * _SELECT
+    if n.op in COMPARE:
+        return width * _COMPARE
     if n.op in {"shl", "lshr", "ashr"} and not constant:
-        return n.width * (n.width - 1).bit_length() / 2
+        return n.width * (n.width - 1).bit_length() * _SHIFT_LEVEL
     return 0.0
+
+
+def _low_zeros(n: Node, by_id: Mapping[int, Node]) -> int:
+    """Bits of a shifted operand that an adder passes through."""
+    last = by_id[n.args[-1]] if n.op == "concat" else n
+    return last.width if last.op == "const" and last.value == 0 else 0
 
 
 def _distributed(width: int, depth: int, memory: Memory | None = None) -> float:
@@ -103,6 +113,8 @@ def frame_estimate(design: Design, register_file_bits: int) -> Estimate:
             lut, ff = lut + c.width, ff + 2 * c.width
         elif c.depth >= 64 and c.width * c.depth > 4096:
             lut, ff, ram = lut + c.width + 30, ff + 2 * c.width + 30, ram + bram36(c.width, c.depth)
+        elif c.depth <= 2:
+            lut, ff = lut + c.width + 8, ff + 2 * c.width + 5
         else:
             store = c.width if c.depth <= 33 and c.width <= 16 else _distributed(c.width, c.depth)
             lut, ff = lut + c.width + store + 8, ff + c.width + 10
