@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hlsc import toolchain
+from hlsc.dataflow_claims import KINDS, Violation
 from hlsc.dataflow_ir import instrument, memory_bytes
 from hlsc.deadlock import Fifo, Wait, explain
 from hlsc.errors import HlscError
@@ -65,6 +66,7 @@ class DataflowRun:
     outputs: per call that ended, words of each output stream; scalars and arrays likewise, as bytes.
     channels: of the whole run, the largest of each figure over its calls; with a deadlock, at its end.
     waits: with a deadlock, the processes that have not ended.
+    violations: the first of each DEPENDENCE pragma that does not hold.
     """
 
     end: str
@@ -72,6 +74,7 @@ class DataflowRun:
     outputs: tuple[Mapping[str, tuple[int, bytes]], ...]
     channels: tuple[ChannelRun, ...]
     waits: tuple[Wait, ...] = ()
+    violations: tuple[Violation, ...] = ()
 
 
 class Dataflow:
@@ -85,7 +88,7 @@ class Dataflow:
         self.buffers = [p for p in program.ports if p.kind != "axis"]
         self.names = {c.name: i for i, c in enumerate(program.channels)}
         self.processes = {p.name: i for i, p in enumerate(program.processes)}
-        text, self.places = instrument(program)
+        text, self.places, self.claims = instrument(program)
         clang, gxx = toolchain.clang(), toolchain.gxx()
 
         def build(work: Path) -> None:
@@ -129,6 +132,10 @@ class Dataflow:
         for process in program.processes:
             codes = [i for b in process.bindings for i in self._codes(b)]
             parts.append(struct.pack(f"<I{len(codes)}I", len(codes), *codes))
+        parts.append(struct.pack("<I", len(self.claims)))
+        for claim in self.claims:
+            distance = claim.pragma.distance or 0
+            parts.append(struct.pack("<BBQ", claim.pragma.inter, claim.mask, distance))
         parts.append(struct.pack("<I", len(calls)))
         where = {a.name: i for i, a in enumerate(arguments)}
         for call in calls:
@@ -205,18 +212,28 @@ class Dataflow:
                     max(m.depth, depth),
                 )
         end = _ENDS[number("B")]
-        if end == "all ended":
-            return DataflowRun(end, len(outputs), tuple(outputs), tuple(most))
         waits = []
-        for process in self.program.processes:
+        for process in self.program.processes if end != "all ended" else ():
             state, channel, place = _STATES[number("B")], number("I"), number("I")
             if state not in ("ended", "runs"):
                 where = self.places.get(place)
                 waits.append(Wait(process.name, state, channels[channel].name, where))
-        for i, m in enumerate(most):
+        for i, m in enumerate(most if end != "all ended" else ()):
             fill, depth, through = (number("Q") for _ in range(3))
             most[i] = replace(m, fill=fill, depth=depth, through=through)
-        return DataflowRun(end, len(outputs), tuple(outputs), tuple(most), tuple(waits))
+        broken = []
+        for _ in range(number("I")):
+            claim, call, index, kind = (
+                self.claims[number("I")],
+                number("I") + 1,
+                number("Q"),
+                number("B"),
+            )
+            iterations = number("Q"), number("Q")
+            places = self.places.get(number("I")), self.places.get(number("I"))
+            broken.append(Violation(claim, call, index, KINDS[kind], iterations, places))
+        done = tuple(outputs), tuple(most), tuple(waits), tuple(broken)
+        return DataflowRun(end, len(outputs), *done)
 
 
 def recorded_run(
@@ -227,11 +244,12 @@ def recorded_run(
     *,
     include_dirs: Sequence[Path] = (),
     defines: Mapping[str, str] | None = None,
-    depths: Mapping[str, int] | None = None,
+    bounded: bool = True,
 ) -> tuple[Dataflow, Result, DataflowRun | None]:
     """A bench's calls on the threaded design; no run if the bench itself fails.
 
-    `running`: keyword arguments of `Testbench.run`.  Raises HlscError if the bench never calls the top.
+    running: keyword arguments of `Testbench.run`; bounded: FIFOs have their declared depths, else none.
+    Raises HlscError if the bench never calls the top.
     """
     options: dict[str, Any] = dict(include_dirs=include_dirs, defines=dict(defines or {}))
     flow = Dataflow(compile_program(sources, top, **options))
@@ -243,6 +261,7 @@ def recorded_run(
         return flow, result, None
     if not result.calls:
         raise HlscError(f"the test bench must call {top}")
+    depths = {} if bounded else dict.fromkeys(flow.names, 0)
     run = flow.run(result.arguments, result.calls, depths=depths, timeout=running.get("timeout", 600))
     return flow, result, run
 

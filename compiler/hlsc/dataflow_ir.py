@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from hlsc.dataflow_claims import DECLARATIONS, Claim, watch
 from hlsc.frontend.llvmtext import ModuleText
 from hlsc.frontend.program import Binding, Program
 from hlsc.ir import Loc
@@ -14,19 +15,22 @@ __all__ = ["instrument", "memory_bytes"]
 
 
 def memory_bytes(width: int) -> int:
-    """Bytes that an integer takes in a buffer."""
-    return (width + 7) // 8
+    """Bytes that an integer takes in a buffer: those of its C++ type."""
+    size = (width + 7) // 8
+    return next((x for x in (1, 2, 4, 8) if size <= x), -(-size // 8) * 8)
 
 
-def instrument(program: Program) -> tuple[str, dict[int, Loc]]:
-    """The module with bodies for its stream accesses and a table of its processes; places by number."""
+def instrument(program: Program) -> tuple[str, dict[int, Loc], list[Claim]]:
+    """The module with bodies for its stream accesses and a table of its processes; places by number;
+    the DEPENDENCE pragmas that it watches."""
     module = ModuleText(program.module)
     places: dict[int, Loc] = {}
+    claims = watch(module, program, places)
     lines = []
     for line in str(module).splitlines():
         m = re.search(r"call [^@]*@hlsc\.(?:read|write|empty)[\w.]*\(([^)]*)\)", line)
         if m:
-            place = len(places) + 1
+            place = max(places, default=0) + 1
             loc = module.metadata.loc_of(line, False)
             if loc is not None:
                 places[place] = loc
@@ -43,9 +47,10 @@ def instrument(program: Program) -> tuple[str, dict[int, Loc]]:
         "\ndeclare void @hlsc_dataflow_read(ptr, ptr, i64, i32)\n"
         "declare void @hlsc_dataflow_write(ptr, ptr, i64, i32)\n"
         "declare i8 @hlsc_dataflow_empty(ptr, i32)\n"
+        f"{DECLARATIONS}"
         f"@hlsc_dataflow_processes = constant [{len(entries)} x ptr] [{', '.join(entries)}]\n"
     )
-    return text, places
+    return text, places, claims
 
 
 def _body(m: re.Match[str]) -> str:

@@ -7,20 +7,22 @@
 // Request:  u32 grow, u64 limit of stream accesses; u32 channels, each u32 bytes, u64 depth (0: no
 //           bound), u8 role (0 inside, 1 input, 2 output), u32 producer, u32 consumer (~0: port);
 //           u32 buffers, each u32 bytes; u32 processes, each u32 arguments, each u32 index * 2 +
-//           (1: buffer, 0: channel); u32 calls, each: per input channel u64 count and words, per
-//           buffer its bytes.
+//           (1: buffer, 0: channel); u32 claims, each u8 inter, u8 mask of RAW, WAR, WAW, u64
+//           distance (0: no such dependence); u32 calls, each: per input channel u64 count and
+//           words, per buffer its bytes.
 // Reply:    per call u8 1, per output channel u64 count and words, per buffer its bytes, per
 // channel
 //           u64 words through, u64 left, u64 high-water mark, u64 depth.  At its end u8 0 and u8
 //           how: 0 all ended; 1 deadlock; 2 limit; with 1 and 2: per process u8 state (0 ended, 1
 //           reads, 2 writes, 3 polls, 4 runs), u32 channel, u32 place; per channel u64 fill, u64
-//           depth, u64 words through.
+//           depth, u64 words through.  Last u32 broken claims, each u32 claim, u32 call from 0, u64
+//           element, u8 kind, u64 and u64 iterations, u32 and u32 places.
 #include <sys/mman.h>
 #include <ucontext.h>
 
 #include <algorithm>
 #include <deque>
-#include <memory>
+#include <unordered_map>
 
 #include "csim_bytes.h"
 
@@ -56,6 +58,28 @@ struct Process {
   State state = kRuns;
   uint32_t channel = 0, place = 0;
 };
+
+// A DEPENDENCE pragma (hlsc.dataflow_claims) and its loop's present run.
+struct Claim {
+  bool inter;
+  uint8_t mask;
+  uint64_t distance;
+  bool broken = false;
+  uint64_t iteration = 0;
+  struct Access {
+    bool was = false;
+    uint64_t iteration = 0;
+    uint32_t place = 0;
+  };
+  struct Element {
+    Access load, store;
+  };
+  std::unordered_map<uint64_t, Element> elements;
+};
+
+std::vector<Claim> claims;
+Writer broken_claims;
+uint32_t broken_count, present_call;
 
 std::vector<Channel> channels;
 std::vector<std::vector<uint8_t>> buffers;
@@ -181,6 +205,45 @@ uint8_t hlsc_dataflow_empty(void* stream, uint32_t place) {
   if (c.words.empty()) wait(kPolls, c, place);
   return c.words.empty();
 }
+
+void hlsc_dependence_enter(uint32_t claim) {
+  claims[claim].iteration = 0;
+  claims[claim].elements.clear();
+}
+
+void hlsc_dependence_next(uint32_t claim) { ++claims[claim].iteration; }
+
+void hlsc_dependence_access(uint32_t number, uint8_t store, const uint8_t* at, const uint8_t* base,
+                            uint64_t size, uint32_t place) {
+  Claim& c = claims[number];
+  const uint64_t index = static_cast<uint64_t>(at - base) / size;
+  Claim::Element& element = c.elements[index];
+  const auto check = [&](uint8_t kind, const Claim::Access& before) {
+    if (c.broken || !(c.mask >> kind & 1) || !before.was) return;
+    const uint64_t apart = c.iteration - before.iteration;
+    if (c.inter ? apart == 0 || (c.distance && apart >= c.distance) : apart != 0) return;
+    c.broken = true;
+    ++broken_count;
+    broken_claims.put(number);
+    broken_claims.put(present_call);
+    broken_claims.put(index);
+    broken_claims.put(kind);
+    broken_claims.put(before.iteration);
+    broken_claims.put(c.iteration);
+    broken_claims.put(before.place);
+    broken_claims.put(place);
+  };
+  if (store) {
+    check(1, element.load);
+    check(2, element.store);
+  } else {
+    check(0, element.store);
+  }
+  Claim::Access& now = store ? element.store : element.load;
+  now.was = true;
+  now.iteration = c.iteration;
+  now.place = place;
+}
 }
 
 int main(int argc, char** argv) {
@@ -212,6 +275,12 @@ int main(int argc, char** argv) {
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p.stack == MAP_FAILED) return 4;
   }
+  claims.resize(in.get<uint32_t>());
+  for (Claim& c : claims) {
+    c.inter = in.get<uint8_t>();
+    c.mask = in.get<uint8_t>();
+    c.distance = in.get<uint64_t>();
+  }
   const uint32_t calls = in.get<uint32_t>();
   Writer out;
   int how = 0;
@@ -230,6 +299,7 @@ int main(int argc, char** argv) {
     for (std::vector<uint8_t>& b : buffers)
       std::memcpy(b.data(), in.take(b.size() - 64), b.size() - 64);
     accesses = 0;
+    present_call = call;
     how = run_call(grows);
     if (how) break;
     out.put(uint8_t(1));
@@ -262,5 +332,7 @@ int main(int argc, char** argv) {
       out.put(c.through);
     }
   }
+  out.put(broken_count);
+  out.bytes.insert(out.bytes.end(), broken_claims.bytes.begin(), broken_claims.bytes.end());
   return hlsc_csim::write_reply(out);
 }

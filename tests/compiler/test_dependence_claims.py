@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DEPENDENCE pragmas are checked in C-simulation: a promise that a run breaks is named in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hlsc.cli import main
+from hlsc.dataflow import difference, recorded_run
+
+FOLDER = Path(__file__).parent / "cosim"
+SOURCE, BENCH = FOLDER / "claims.cpp", FOLDER / "claims_tb.cpp"
+
+
+def line(text: str) -> int:
+    """The only line of the source that holds a text."""
+    found = [n for n, x in enumerate(SOURCE.read_text().splitlines(), 1) if text in x]
+    assert len(found) == 1, text
+    return found[0]
+
+
+def csim(stride: int, mode: int, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    argv = ["csim", str(SOURCE), "--tb", str(BENCH), "--top", "claims", "--args", f"{stride} {mode}"]
+    return main(argv), capsys.readouterr().err
+
+
+def test_promises_that_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    assert csim(4, 0, capsys) == (0, "")
+    assert csim(7, 0, capsys) == (0, "")
+
+
+def test_the_watched_run_computes_the_same() -> None:
+    """Elements of 12 and 24 bits lie in memory as C++ lays them."""
+    flow, result, run = recorded_run([SOURCE], [BENCH], "claims", {"args": ["5", "1"]})
+    assert run is not None and len(flow.claims) == 3
+    assert difference(flow, run, result.arguments, result.calls) == ""
+
+
+def test_nearer_than_the_distance(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = csim(3, 0, capsys)
+    access = f"{SOURCE}:{line('local[i - stride]')}"
+    assert code == 1
+    assert said == (
+        f"csim: call 2: {SOURCE}:{line('distance = 4')}: DEPENDENCE inter RAW distance=4 must "
+        f"hold for local, but local[8] is written in iteration 0 ({access}) and read in iteration 3 "
+        f"({access}) of loop 'apart' ({SOURCE}:{line('i = 8; i < 16')})\n"
+    )
+
+
+def test_between_and_within_iterations(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = csim(4, 1, capsys)
+    assert code == 1
+    between, within = said.splitlines()
+    assert "DEPENDENCE inter false must hold for bins, but bins[2][0] is " in between
+    assert f"written in iteration 0 ({SOURCE}:{line('+= 1')}) and " in between
+    assert f"in iteration 1 ({SOURCE}:{line('+= 1')}) of loop 'near'" in between
+    assert (
+        "DEPENDENCE intra RAW false must hold for sums, but sums[0] is written in iteration 0" in within
+    )
+    assert f"({SOURCE}:{line('sums[i] = i')})" in within
+    assert f"in iteration 0 ({SOURCE}:{line('sums[mode')}) of loop 'within'" in within
+
+
+def test_what_can_not_be_checked_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bench runs also where the compiler refuses the design."""
+    source = tmp_path / "claims.cpp"
+    source.write_text(SOURCE.read_text().replace("fill:", "  static int calls; ++calls;\nfill:"))
+    argv = ["csim", str(source), "--tb", str(BENCH), "--top", "claims", "--args", "4 0"]
+    assert main(argv) == 0
+    assert "csim: DEPENDENCE is not checked: " in capsys.readouterr().err
