@@ -10,27 +10,44 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+try:
+    import numpy as np
 
-from convloom.commands.text import size, table
-from convloom.driver import ConvOverlay
-from convloom.errors import ConvloomError
-from convloom.layer import ConvLayer, Requant
+    from convloom.commands.text import size, table
+    from convloom.driver import ConvOverlay
+    from convloom.errors import ConvloomError
+    from convloom.layer import ConvLayer, Requant
+except ImportError as error:
+    sys.exit(f"validate: {error.name} must be installed for {sys.executable}: sudo sh install.sh")
 
 HERE = Path(__file__).resolve().parent
 
 
 def read_layer(path: Path) -> tuple[ConvLayer, dict[str, Any]]:
     """The layer of one file, and its tensors x, w, bias and y (expected)."""
-    with np.load(path) as file:
-        tensors = {name: file[name] for name in ("x", "w", "bias", "y")}
-        fields = json.loads(str(file["layer"]))
-    if fields["requant"] is not None:
-        fields["requant"] = Requant.from_json(fields["requant"])
-    return ConvLayer(**fields), tensors
+    try:
+        with np.load(path) as file:
+            tensors = {name: file[name] for name in ("x", "w", "bias", "y")}
+            fields = json.loads(str(file["layer"]))
+        if fields["requant"] is not None:
+            fields["requant"] = Requant.from_json(fields["requant"])
+        return ConvLayer(**fields), tensors
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ConvloomError(
+            f"{path.name} must be a layer of the bundle ({error}); unpack it again"
+        ) from None
+
+
+def overlay_of(folder: Path) -> Path:
+    """The one .bit of the bundle."""
+    found = sorted(folder.glob("*.bit"))
+    if len(found) != 1:
+        raise ConvloomError(f"{folder} must hold one .bit, not {len(found)}; name it with --overlay")
+    return found[0]
 
 
 def check(overlay: ConvOverlay, layer: ConvLayer, tensors: dict[str, Any]) -> tuple[str, str]:
@@ -52,16 +69,14 @@ def main() -> int:
         "--overlay", type=Path, metavar="FILE.bit", help="another overlay than the one beside this file"
     )
     args = parser.parse_args()
-    bitstream = args.overlay or next(HERE.glob("*.bit"))
-    files = sorted((HERE / "data").glob("*.npz"))
-    if not files:
-        print(f"validate: {HERE / 'data'} must hold layers; unpack the bundle again", file=sys.stderr)
-        return 1
     rows = []
     try:
+        bitstream = args.overlay or overlay_of(HERE)
+        layers = [read_layer(path) for path in sorted((HERE / "data").glob("*.npz"))]
+        if not layers:
+            raise ConvloomError(f"{HERE / 'data'} must hold layers; unpack the bundle again")
         with ConvOverlay(bitstream) as overlay:
-            for path in files:
-                layer, tensors = read_layer(path)
+            for layer, tensors in layers:
                 result, cycles = check(overlay, layer, tensors)
                 rows.append([layer.name, size(layer.macs), cycles, result])
     except ConvloomError as error:

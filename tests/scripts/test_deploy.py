@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -173,6 +174,33 @@ for path in sorted(pathlib.Path("data").glob("*.npz")):
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(".npz") == LEGAL
+
+
+@pytest.mark.parametrize("spoil", ["no overlay", "no data", "half a file", "no wheel"])
+def test_a_bundle_that_is_not_whole_is_one_line(
+    image: Path, unpacked: Path, tmp_path: Path, spoil: str
+) -> None:
+    shutil.copytree(unpacked, tmp_path / "b", ignore=shutil.ignore_patterns("wheels"))
+    first = min((tmp_path / "b" / "data").iterdir())
+    said = {
+        "no overlay": "must hold one .bit, not 0; name it with --overlay",
+        "no data": "must hold layers; unpack the bundle again",
+        "half a file": f"{first.name} must be a layer of the bundle",
+        "no wheel": "convloom must be installed for",
+    }[spoil]
+    if spoil == "no overlay":
+        next((tmp_path / "b").glob("*.bit")).unlink()
+    elif spoil == "no data":
+        shutil.rmtree(first.parent)
+    elif spoil == "half a file":
+        first.write_bytes(first.read_bytes()[:1000])
+    else:
+        venv.create(tmp_path / "bare")
+        image = tmp_path / "bare" / "bin" / "python"
+        own = image.parents[1] / "lib" / f"python3.{sys.version_info[1]}" / "site-packages"
+        (own / "numpy.py").touch()
+    done = validate(image, tmp_path / "b", f"unix:{tmp_path}/none")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1) and said in done.stderr, done.stderr
 
 
 def test_expected_outputs_are_those_of_the_layers(unpacked: Path) -> None:
