@@ -159,6 +159,17 @@ def test_bench_measures_every_kernel(small: None, capsys: pytest.CaptureFixture[
     assert found["totals"]["best_single_overlay"] in found["totals"]["single_overlays"]
 
 
+def test_fastest_measures_one_way_of_each_layer(
+    small: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = run_json(capsys, "--fastest")["layers"]
+    assert [row["name"] for row in rows] == [SMALL.layer.name, LARGER.layer.name]
+    every = run_json(capsys)["layers"]
+    for row in rows:
+        least = min(r["roofline_cycles"] for r in every if r["name"] == row["name"])
+        assert row["roofline_cycles"] == least
+
+
 def test_a_second_run_takes_the_cache(
     small: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

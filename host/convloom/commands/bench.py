@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from convloom.commands.text import Progress, table
 from convloom.commands.ways import KERNELS, Way, ways
 from convloom.errors import ConvloomError, UnsupportedError
 from convloom.kernels import config_names
+from convloom.roofline import Bus
 from convloom.suites import SUITES, SuiteLayer, load_suite
 
 __all__ = ["HELP", "NAME", "configure", "run"]
@@ -37,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--suite", choices=tuple(SUITES), required=True)
     add("--kernel", choices=("all", *KERNELS), default="all", help="default: %(default)s")
     add("--lowering", metavar="NAME", help="only this one; default: all that are legal")
+    add("--fastest", action="store_true", help="only the way with the least roofline for each layer")
     add("--config", choices=config_names(), default="z2", help="default: %(default)s")
     add("--batch", type=int, default=1, metavar="N", help="images per call, default: %(default)s")
     add("--board", default="pynq-z2", metavar="PROFILE", help="default: %(default)s")
@@ -45,14 +48,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="print everything as one JSON object")
 
 
-def _ways(entry: SuiteLayer, args: argparse.Namespace) -> list[Way]:
+def _ways(entry: SuiteLayer, args: argparse.Namespace, bus: Bus) -> list[Way]:
     found, _ = ways(entry.layer, "board", args.config)
-    return [
+    found = [
         way
         for way in found
         if args.kernel in ("all", *(short for short, name in KERNELS.items() if name == way.kernel))
         and args.lowering in (None, way.lowering)
     ]
+    if args.fastest and len(found) > 1:
+        return [min(found, key=lambda way: plan(entry.layer, way, bus, sys.maxsize).roof.cycles)]
+    return found
 
 
 def _row(entry: SuiteLayer, task: Task, done: Measurement) -> dict[str, Any]:
@@ -98,8 +104,9 @@ class _Remaining:
         return f", about {amount} left"
 
 
-def _measure_all(todo: Sequence[tuple[SuiteLayer, Way]], args: argparse.Namespace) -> list[dict]:
-    bus = bus_of(args.board)
+def _measure_all(
+    todo: Sequence[tuple[SuiteLayer, Way]], args: argparse.Namespace, bus: Bus
+) -> list[dict[str, Any]]:
     rows = []
     progress, remaining = Progress(len(todo)), _Remaining()
     macs_left = sum(entry.layer.macs for entry, _ in todo)
@@ -151,13 +158,14 @@ def run(args: argparse.Namespace) -> int:
     suite = [
         SuiteLayer(replace(entry.layer, n=args.batch), entry.times) for entry in load_suite(args.suite)
     ]
-    todo = [(entry, way) for entry in suite for way in _ways(entry, args)]
+    bus = bus_of(args.board)
+    todo = [(entry, way) for entry in suite for way in _ways(entry, args, bus)]
     if not todo:
         raise UnsupportedError(
             f"suite {args.suite} must have a layer for kernel {args.kernel}, lowering "
             f"{args.lowering or 'any'}, config {args.config}; it has none"
         )
-    rows = _measure_all(todo, args)
+    rows = _measure_all(todo, args, bus)
     found = totals(suite, rows, args.batch)
     if args.json:
         print(json.dumps({"suite": args.suite, "config": args.config, "board": args.board,
