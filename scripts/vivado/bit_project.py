@@ -17,9 +17,11 @@ from vitis.hls_project import IP_VERSION
 from vitis.tclwords import assignments
 from vivado.wrapper import wrapper_text
 
+from convloom.errors import ConvloomError
 from convloom.kernels import KernelSpec
 from vboard.hwh import (
     GPIO,
+    KERNEL_VENDOR,
     dma_parameters,
     gpio_parameters,
     kernel_instance,
@@ -71,6 +73,16 @@ _PS: dict[str, dict[str, Any]] = {
 """Names of the processing systems' ports; segments are named within the instance."""
 
 
+def _board(profile: Profile) -> dict[str, Any]:
+    """What boards.toml has of a board; ConvloomError if it has nothing."""
+    boards = tomllib.loads((HERE / "boards.toml").read_text(encoding="utf-8"))
+    if profile.name not in boards:
+        known = ", ".join(boards)
+        raise ConvloomError(f"board must be one of {known} for make bit, not {profile.name}")
+    found: dict[str, Any] = boards[profile.name]
+    return found
+
+
 def _ps_properties(profile: Profile, board: dict[str, Any]) -> list[str]:
     mhz, _ = reached_mhz(profile)
     if profile.is_zynq7000:
@@ -115,7 +127,7 @@ class BitProject:
 
     def settings(self, ip_folder: str) -> str:
         """settings.tcl; ip_folder: where the kernel's IP is, or is to be packaged."""
-        board = tomllib.loads((HERE / "boards.toml").read_text(encoding="utf-8"))[self.profile.name]
+        board = _board(self.profile)
         family = _PS[self.profile.family]
         kernel, where = kernel_instance(self.spec), self.profile.addresses
         segments = {
@@ -125,7 +137,7 @@ class BitProject:
             f"{GPIO}/S_AXI/Reg": where[GPIO],
         }
         mhz, _ = reached_mhz(self.profile)
-        vendor, library, top = "xilinx.com", "hls", self.spec.top
+        (vendor, _, library), top = KERNEL_VENDOR.partition(":"), self.spec.top
         registers: list[Any] = []
         for name, offset, access, doc, fields in kernel_registers(self.spec):
             flat = [str(part) for field in fields for part in field]
@@ -164,7 +176,7 @@ class BitProject:
 
     def constraints(self) -> str:
         """leds.xdc, empty for a board without LEDs on the logic."""
-        board = tomllib.loads((HERE / "boards.toml").read_text(encoding="utf-8"))[self.profile.name]
+        board = _board(self.profile)
         return "".join(
             f"set_property -dict {{PACKAGE_PIN {pin} IOSTANDARD {board['led_standard']}}} "
             f"[get_ports {{leds[{i}]}}]\n"

@@ -19,6 +19,7 @@ from vivado.wrapper import RESERVED, Port, ports_of, vendor_name, wrapper_text
 from vivado_tool import VivadoTool
 
 from bench.verilate import Design, lint
+from convloom.errors import ConvloomError
 from convloom.kernels import kernel_names, load_kernel
 from vboard.hwh import hwh_text, kernel_instance, kernel_registers, reached_mhz
 from vboard.library import design
@@ -339,6 +340,12 @@ def test_no_register_is_renamed_by_the_vendor():
         spec = load_kernel(name)
         assert not {r.name.lower() for r in spec.registers} & RESERVED
         assert [s for s in spec.streams if s in RESERVED] == ["out"]
+
+
+def test_a_board_without_pins_is_refused():
+    profile = dataclasses.replace(load_profile("pynq-z2"), name="zed")
+    with pytest.raises(ConvloomError, match="one of pynq-z2, aup-zu3, kv260 for make bit, not zed"):
+        BitProject(load_kernel("gemm_systolic"), "z2", profile, "hlsc").settings("ip")
 
 
 def test_another_clock_is_that_of_the_whole_project():
