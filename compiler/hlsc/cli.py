@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from hlsc.commands import cosim, csim, fifo_depths, lint, suite, synth
+from hlsc.commands import cosim, csim, explain, fifo_depths, lint, suite, synth
 from hlsc.errors import HlscError
 from hlsc.ir import IRError
 
@@ -25,6 +25,7 @@ _COMMANDS: Mapping[str, ModuleType] = {
     "csim": csim,
     "cosim": cosim,
     "fifo-depths": fifo_depths,
+    "explain": explain,
     "suite": suite,
     "lint": lint,
 }

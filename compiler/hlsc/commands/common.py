@@ -47,13 +47,13 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--directives", type=Path, metavar="FILE", help="Tcl or cfg file of directives")
 
 
-def add_bench(parser: argparse.ArgumentParser) -> None:
+def add_bench(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """--tb, --data, --args, --timeout."""
     parser.add_argument(
         "--tb",
         nargs="+",
         action="extend",
-        required=True,
+        required=required,
         type=Path,
         metavar="FILE",
         help="test bench: C++ or C files (other files are data, and say where it runs)",
