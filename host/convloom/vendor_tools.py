@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,9 +120,17 @@ def _version(path: Path) -> tuple[int, int] | None:
     if found := release(str(path.resolve())):
         return found
     try:
-        done = subprocess.run(
-            [path, "-version"], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False
-        )
+        with tempfile.TemporaryDirectory() as folder:  # these tools leave logs where they are called
+            done = subprocess.run(
+                [path, "-version"],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_ANSWER_SECONDS,
+                check=False,
+            )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return release(done.stdout + done.stderr)
@@ -146,5 +155,6 @@ def find_tools(
             found = shutil.which(name, path=str(folder))
             if found and (real := Path(found).resolve()) not in seen:
                 seen.add(real)
-                tools.append(VendorTool(name, Path(found), _version(Path(found))))
+                path = Path(found).absolute()  # projects run in folders of their own
+                tools.append(VendorTool(name, path, _version(path)))
     return tools

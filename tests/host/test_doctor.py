@@ -58,8 +58,9 @@ def test_tools_are_found_in_both_layouts_and_on_the_path(tmp_path: Path) -> None
     here = install(tmp_path / "elsewhere", "vivado", "vivado v2020.2 (64-bit)")
     old = find_tools({"PATH": str(here.parent)}, [tmp_path])[3]
     assert (old.path, old.version) == (here, (2020, 2))  # the shell's choice, asked for its version
+    here.write_text(here.read_text() + "touch vivado.log\n")  # as the real ones do
     by_settings = find_tools({"PATH": "", "XILINX_VIVADO": str(tmp_path / "elsewhere")}, [])
-    assert [t.path for t in by_settings] == [here]
+    assert [t.path for t in by_settings] == [here] and not Path("vivado.log").exists()
     found = vendor(tmp_path)
     assert found["vivado"].state == "ok" and "also 2022.1" in found["vivado"].found
     assert (
@@ -236,6 +237,8 @@ def test_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     narrow = spoilt('NAME="c_sg_length_width" VALUE="26"', 'NAME="c_sg_length_width" VALUE="14"')
     assert narrow["DMA axi_dma_0"].state == "warning" and "16,383" in narrow["DMA axi_dma_0"].works
+    broken = spoilt('NAME="c_sg_length_width" VALUE="26"', 'NAME="c_sg_length_width" VALUE="wide"')
+    assert broken["DMA axi_dma_0"].state == "error" and "'wide' bits" in broken["DMA axi_dma_0"].found
     gather = spoilt('NAME="c_include_sg" VALUE="0"', 'NAME="c_include_sg" VALUE="1"')
     assert gather["DMA axi_dma_1"].state == "error"
     as_vivado = spoilt("PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ", "PCW_OTHER")

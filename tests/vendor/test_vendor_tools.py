@@ -70,6 +70,9 @@ def test_the_shell_chooses_first(machine, tmp_path, monkeypatch):
     assert find_vivado() == tmp_path / "Vivado/2024.1/bin/vivado"
     monkeypatch.setenv("PATH", str(tmp_path / "mine/bin"))
     assert find_vivado() == tmp_path / "mine/bin/vivado"  # it names no release: taken as it is
+    monkeypatch.chdir(tmp_path / "mine")
+    monkeypatch.setenv("PATH", "bin")
+    assert find_vivado() == tmp_path / "mine/bin/vivado"
 
 
 def test_what_a_settings_script_set_up_goes_before_what_is_newer(machine, tmp_path, monkeypatch):

@@ -254,7 +254,10 @@ def overlay_findings(bitstream: Path) -> list[Finding]:
 def _dma(module: ElementTree.Element) -> Finding:
     name = f"DMA {module.get('INSTANCE', '?')}"
     given = {p.get("NAME", "").lower(): p.get("VALUE", "") for p in module.iter("PARAMETER")}
-    bits = int(given.get("c_sg_length_width", "14") or 14)
+    text = given.get("c_sg_length_width") or "14"  # the IP's default
+    if not text.isdecimal():
+        return Finding(name, "error", f"length of {text!r} bits", "", "build .bit and .hwh again")
+    bits = int(text)
     limit = f"transfers up to {(1 << bits) - 1:,} bytes"
     if given.get("c_include_sg") == "1":
         return Finding(
