@@ -50,6 +50,10 @@ fuzz-hlsc: $(READY) ## random C++ natively against its RTL: N=300 [SEED=]; what 
 bench: $(READY) ## bytes of the lowerings, speed of C-simulation and of the virtual board
 	$(PY) scripts/run_benchmarks.py $(ARGS)
 
+.PHONY: resources
+resources: $(READY) ## LUT, FF, DSP, block RAM and logic delay of the kernels at z2, by yosys; ARGS=--strict
+	$(PY) scripts/resources.py --jobs $(JOBS) $(ARGS)
+
 .PHONY: deploy
 deploy: $(READY) ## one archive for a board: overlay, wheel, test data, notebook: KERNEL= BOARD= [CONFIG=] [BIT=]
 	$(PY) scripts/bundle.py $(KERNEL) $(BOARD) --config $(CONFIG) $(if $(BIT),--bit $(BIT))
