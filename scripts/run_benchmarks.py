@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes that each lowering streams for ResNet-18, the speed of C-simulation, and that of the board.
+"""Bytes that each lowering streams for ResNet-18, the speed of C-simulation, hlsc and the board.
 
 Prints a table each; exit code 1 when a byte count is not what its formula says, when outputs differ,
-when the gain of C-simulation is below --least, or when the virtual board is slower than it must be.
+when the gain of C-simulation is below --least, or when hlsc or the virtual board is slower than it must
+be.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from typing import Any
 import bench_board
 import bench_bytes
 import bench_csim
+import bench_hls
 
 from convloom.errors import ConvloomError
 from hlsc.errors import HlscError
 
-PARTS = ("bytes", "csim", "board")
+PARTS = ("bytes", "csim", "hls", "board")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,6 +55,12 @@ def main(argv: list[str] | None = None) -> int:
                 wrong.append("outputs must be the same with both headers, and differ")
             if speed.gain < args.least:
                 wrong.append(f"gain must be at least {args.least:g}, not {speed.gain:.1f}")
+        if "hls" in parts:
+            times = bench_hls.measure(args.repeats)
+            found["hls"] = bench_hls.as_json(times)
+            if not args.json:
+                print("\n" * (parts[0] != "hls") + bench_hls.printed(times))
+            wrong += bench_hls.shortfalls(times)
         if "board" in parts:
             rates = bench_board.measure(bench_board.CASES, args.repeats)
             found["board"] = bench_board.as_json(rates)

@@ -58,7 +58,7 @@ def test_a_formula_wrong_by_a_beat_is_found(bench, capsys, monkeypatch, stream):
 def test_an_unknown_part_is_refused(bench, capsys):
     with pytest.raises(SystemExit):
         bench.main(["speed"])
-    assert "part must be one of bytes, csim, board, not 'speed'" in capsys.readouterr().err
+    assert "part must be one of bytes, csim, hls, board, not 'speed'" in capsys.readouterr().err
 
 
 def test_the_board_runs_the_bare_models_layer_and_too_slow_is_said(bench, capsys, monkeypatch):
@@ -82,3 +82,15 @@ def test_the_board_runs_the_bare_models_layer_and_too_slow_is_said(bench, capsys
     monkeypatch.setattr(board, "LEAST_RATIO", 0.5)
     (line,) = board.shortfalls([replace(right, board_seconds=4.4)])
     assert line == "gemm_systolic tiny through pynq: must reach 0.5 of the bare model, not 0.25"
+
+
+def test_hls_that_takes_too_long_fails(bench, capsys, monkeypatch):
+    """The verdict, with times that are given: nothing here is timed."""
+    hls = bench.bench_hls
+    for seconds, code in ((2.9, 0), (3.1, 1)):
+        times = (hls.Times("synth", seconds, 2.0), hls.Times("cosim", 9.0, 15.0))
+        monkeypatch.setattr(hls, "measure", lambda repeats, times=times: times)
+        assert bench.main(["hls"]) == code
+        captured = capsys.readouterr()
+        assert f"| hlsc synth | {seconds} | 2.0 | 3 |" in captured.out
+        assert captured.err == ("bench: hlsc synth must take at most 3 s, not 3.1\n" if code else "")
