@@ -327,6 +327,26 @@ void join(S& a, S& b, short kept[32], S& out, ap_uint<5> n) {
   for (int i = 0; i < 16; ++i) out.write(acc[i] + n);""",
         "",
     ),
+    "bound_operators": (
+        """\
+  ap_int<40> acc = 0;
+  for (int i = 0; i < n; ++i) {
+#pragma HLS PIPELINE II=1
+    ap_int<9> a = in.read();
+    ap_uint<11> b = in.read();
+    ap_int<20> p = a * b;
+#pragma HLS BIND_OP variable=p op=mul impl=fabric
+    ap_int<17> q;
+#pragma HLS BIND_OP variable=q op=mul impl=dsp
+    q = a * ap_int<8>(b);
+    int r = in.read();
+    int s = r * (r >> 3);
+#pragma HLS BIND_OP variable=s op=mul impl=fabric
+    acc += p - q + s;
+    out.write(acc);
+  }""",
+        "",
+    ),
     "nest_of_three": (
         """\
   int s = 0;

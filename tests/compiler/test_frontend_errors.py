@@ -48,7 +48,8 @@ def grammar_error(text: str) -> str:
         ("BIND_STORAGE variable=a impl=uram", ["must be one of auto, bram, lutram, not 'uram'"]),
         ("INTERFACE mode=axi port=a", ["'mode' must be one of"]),
         ("RESOURCE variable=a core=RAM_2P_BRAM", ["Vitis dropped", "BIND_STORAGE"]),
-        ("BIND_OP variable=a op=mul impl=dsp", ["is not supported yet", "delete it"]),
+        ("BIND_OP variable=a op=mul impl=dsp latency=2", ["'latency' is not supported", "delete it"]),
+        ("BIND_OP variable=a op=div", ["'op' must be one of mul, add, sub, not 'div'"]),
         ("ALLOCATION operation instances=mul limit=1", ["is not supported yet"]),
         ("LOOP_MERGE", ["is not supported yet", "write the loops as one"]),
         ("DATAFLOW disable_start_propagation", ["it takes no options"]),
@@ -168,6 +169,21 @@ CASES = {
         TOP + "\nint x[8];\n#pragma HLS BIND_STORAGE variable=x type=ram_t2p impl=lutram\n"
         "out.write(x[n]);}",
         "type=ram_t2p must have impl=bram, not lutram",
+        3,
+    ),
+    "operator of no product": (
+        TOP + "\nint x = n + 1;\n#pragma HLS BIND_OP variable=x op=mul impl=fabric\nout.write(x);}",
+        "must name a variable that is given a product of two variables, not 'x'",
+        3,
+    ),
+    "operator of an array": (
+        TOP + "\nint x[8];\n#pragma HLS BIND_OP variable=x op=mul impl=fabric\nout.write(x[n]);}",
+        "must name a variable of this process, not 'x'",
+        3,
+    ),
+    "sum in a DSP": (
+        TOP + "\nint x = n + 1;\n#pragma HLS BIND_OP variable=x op=add impl=dsp\nout.write(x);}",
+        "must have impl=fabric for sums, not dsp",
         3,
     ),
     "dependence unsaid": (

@@ -83,6 +83,11 @@ SUPPORTED = {
         + LOOP % "a[i] = in.read(); out.write(a[n]);",
         "ap_uint<5> n",
     ),
+    "`BIND_OP`": top(
+        LOOP
+        % "int p = in.read() * n;\n#pragma HLS BIND_OP variable=p op=mul impl=fabric\nout.write(p);",
+        "ap_uint<9> n",
+    ),
     "array arguments: `ap_memory`": top(
         "out.write(in.read() + a[1]); b[3] = 2;", "const int a[4], int b[4]"
     ),
@@ -175,7 +180,7 @@ REFUSED = {
         top("S& s = n ? in : out; s.write(n);", "int n"),
         "one stream that is known",
     ),
-    "`BIND_OP`, `ALLOCATION`": (
+    "`ALLOCATION`": (
         top(
             "int a = in.read();\n#pragma HLS ALLOCATION operation instances=mul limit=1\nout.write(a);"
         ),

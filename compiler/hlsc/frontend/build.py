@@ -30,6 +30,7 @@ from hlsc.frontend.indices import expose_indices, hide_indices
 from hlsc.frontend.intrinsics import SIDE_EFFECT
 from hlsc.frontend.llvmtext import Function, Loop, ModuleText, innermost, natural_loops
 from hlsc.frontend.memory import CONSTRUCT, FILL
+from hlsc.frontend.operators import bind_products, bind_stores, check_operator
 from hlsc.frontend.program import ArrayFacts, DependencePragma, LoopFacts
 from hlsc.ir import Loc
 
@@ -57,6 +58,8 @@ def build(
     table: dict[int, SourceLoop] = {}
     arrays: dict[str, dict[str, ArrayFacts]] = {}
     resolved: list[Resolved] = []
+    bound: list[Resolved] = []  # BIND_OP of products
+    calls = ""
     for name in processes:
         f = module.function(name)
         _check_calls(module, f)
@@ -64,9 +67,13 @@ def build(
         marks = _object_marks(module, f, pragmas)
         resolved += [m[0] for m in marks]
         table.update(_loops(module, f, loops, table, marks))
-        plain = [(r, t) for r, t, _ in marks if r.pragma.name != "DEPENDENCE"]
+        plain = [(r, t) for r, t, _ in marks if r.pragma.name not in {"BIND_OP", "DEPENDENCE"}]
         arrays[name] = array_facts(plain)
-    text = _unroll(str(module), table)
+        mine = [(r, t) for r, t, _ in marks if r.pragma.options.get("op") == "mul"]
+        numbered = [(k, t) for k, (_, t) in enumerate(mine, len(bound))]
+        bound += [r for r, _ in mine]
+        calls += bind_stores(f, numbered)
+    text = _unroll(f"{module}{calls}", table)
     text = re.sub(r"^(declare .*@hlsc\.(?:read|write|empty).*)$", r"\1 noduplicate", text, flags=re.M)
     text = re.sub(
         r"^(declare .*@hlsc\.(?:read|write|empty)[^#]*?) #\d+ noduplicate$",
@@ -78,6 +85,7 @@ def build(
     text = hide_indices(ModuleText(passes.run_passes(text, passes.PROMOTE)))
     module = ModuleText(passes.run_passes(text, passes.CLEAN))
     expose_indices(module)
+    bind_products(module, bound)
     facts = {k: v.facts for k, v in table.items()}
     return Built(module, facts, arrays, resolved)
 
@@ -136,7 +144,12 @@ def _object_marks(
                     "must name a stream that the DATAFLOW function declares",
                     "move it behind the declaration",
                 )
-            target = check_target(pragma, find_target(index, globals_, hit[1]))
+            target = find_target(index, globals_, hit[1])
+            if pragma.pragma.name == "BIND_OP":
+                check_operator(pragma, target)
+            else:
+                target = check_target(pragma, target)
+            assert target is not None
             found.append((pragma, target, b.name))
         b.lines = keep
     return found

@@ -23,6 +23,7 @@ __all__ = ["Directive", "directive_lines", "directive_words", "read_directives"]
 _POSITIONAL = {
     "ARRAY_PARTITION": "variable",
     "ARRAY_RESHAPE": "variable",
+    "BIND_OP": "variable",
     "BIND_STORAGE": "variable",
     "STREAM": "variable",
     "INTERFACE": "port",

@@ -162,8 +162,16 @@ SPECS: dict[str, Spec] = {
             "latency": Option("refused", remedy="delete it"),
         },
     ),
-    "BIND_OP": Spec(refused=_LATER + ": delete it; multiplications go to DSPs where they fit"),
-    "ALLOCATION": Spec(refused=_LATER + ": delete it; operators are shared by the schedule alone"),
+    "BIND_OP": Spec(
+        options={
+            "variable": Option("object"),
+            "op": Option("word", ("mul", "add", "sub")),
+            "impl": Option("word", ("fabric", "dsp")),
+            "latency": Option("refused", remedy="delete it: depths are chosen for the clock"),
+        },
+        required=("variable", "op"),
+    ),
+    "ALLOCATION": Spec(refused=_LATER + ": delete it; operations do not share operators"),
     "RESOURCE": Spec(
         refused="is a Vivado HLS pragma that Vitis dropped: write BIND_STORAGE variable=x type=ram_2p "
         "impl=bram for a memory, BIND_OP for an operator"

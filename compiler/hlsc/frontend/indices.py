@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Indices of arrays of several dimensions, kept apart from their addresses while LLVM cleans up.
+"""Indices of arrays, kept apart from their addresses while LLVM cleans up.
 
 instcombine moves the constant of `a[2][j + 5]` to the row's: bytes that also are `a[3][j - 3]`.  That
-is one place but not one bank, so which dimension an index counts must survive: each variable index
-is passed through a function that LLVM knows nothing of.
+is one place but not one bank, so which dimension an index counts must survive.  It also computes
+`a[x >> 5 & 1]` of four-byte elements with the offset `x >> 3 & 4`, which is no index any more.  So such
+variable indices are passed through a function that LLVM knows nothing of.
 """
 
 from __future__ import annotations
 
 import re
 
+from hlsc.frontend.arrays import FunctionIndex
 from hlsc.frontend.llvmtext import Function, ModuleText
 
 __all__ = ["expose_indices", "hide_indices"]
@@ -24,7 +26,7 @@ _CALL = re.compile(r"^\s*(%[\w.$-]+) = call i64 @hlsc\.index\(i64 (\S+)\)")
 
 
 def hide_indices(module: ModuleText) -> str:
-    """The module's text with the variable indices of such arrays behind calls."""
+    """The module's text with those indices behind calls."""
     tables = {
         m.group(1): m.group(2) for p in module.parts if isinstance(p, str) and (m := _GLOBAL.match(p))
     }
@@ -34,8 +36,16 @@ def hide_indices(module: ModuleText) -> str:
 
 
 def _hide(f: Function, tables: dict[str, str]) -> None:
-    types = dict(tables)
+    types, made_by = dict(tables), FunctionIndex.of(f).definitions
     count = 0
+
+    def scaled_away(value: str) -> bool:
+        """Whether the element's size could go into how the index is made."""
+        text = made_by.get(value, "")
+        while m := re.match(r"(?:zext|sext|trunc) .*?(%[\w.$-]+) to ", text):
+            text = made_by.get(m.group(1), "")
+        return text.startswith(("and ", "lshr ", "ashr ", "shl "))
+
     for b in f.blocks:
         lines = []
         for line in b.lines:
@@ -43,16 +53,15 @@ def _hide(f: Function, tables: dict[str, str]) -> None:
                 types[m.group(1)] = m.group(2)
             elif m := _GEP.match(line):
                 # Blocks stand in an order in which definitions come first, but for addresses in loops.
-                kind = types.setdefault(m.group(1), types.get(m.group(2), "[0 x [0 x"))
-                if kind.count("[") > 1:
-                    indices = m.group(3)
-                    for value in dict.fromkeys(re.findall(r", i64 (%[\w.$-]+)", indices)):
-                        count += 1
-                        lines.append(f"  %hlsc.index.{count} = call i64 @hlsc.index(i64 {value})")
-                        indices = re.sub(
-                            rf"{re.escape(value)}(?![\w.$-])", f"%hlsc.index.{count}", indices
-                        )
-                    line = line[: m.start(3)] + indices + line[m.end(3) :]
+                kind = types.setdefault(m.group(1), types.get(m.group(2), "[["))
+                indices = m.group(3)
+                for value in dict.fromkeys(re.findall(r", i64 (%[\w.$-]+)", indices)):
+                    if kind.count("[") < 2 and not scaled_away(value):
+                        continue
+                    count += 1
+                    lines.append(f"  %hlsc.index.{count} = call i64 @hlsc.index(i64 {value})")
+                    indices = re.sub(rf"{re.escape(value)}(?![\w.$-])", f"%hlsc.index.{count}", indices)
+                line = line[: m.start(3)] + indices + line[m.end(3) :]
             lines.append(line)
         b.lines = lines
 

@@ -15,7 +15,7 @@ from hlsc.ir import COMPARE, Node, Region
 from hlsc.middle.graph import Builder, signed
 from hlsc.middle.simplify import dead_code, rebuild
 
-__all__ = ["balance_sums", "csd_digits", "multiply_by_constants", "shift_add_factors"]
+__all__ = ["balance_sums", "csd_digits", "multiply_by_constants", "rows_of_adders", "shift_add_factors"]
 
 _LATE = 1 << 20
 _MAX_DIGITS = 4  # a constant with more signed digits stays a multiplication (a DSP)
@@ -62,6 +62,24 @@ def shift_add_factors(
         if cost <= _MAX_DIGITS and (best is None or cost < best[0]):
             best = cost, factors, [(at + zeros, d) for at, d in digits]
     return None if best is None else best[1:]
+
+
+def rows_of_adders(b: Builder, x: int, y: int) -> int:
+    """x · y of their width without a multiplier: a row per bit of the factor that has fewer."""
+
+    def bits(i: int) -> tuple[int, bool]:
+        """How many bits a factor has before its extension, and whether the top one counts negative."""
+        n = b.node(i)
+        return (b.width(n.args[0]), n.op == "sext") if n.op in ("zext", "sext") else (n.width, False)
+
+    if bits(x)[0] < bits(y)[0]:
+        x, y = y, x
+    width, (count, negative) = b.width(x), bits(y)
+    total, zero = b.const(0, width), b.const(0, width)
+    for k in range(count):
+        row = b.select(b.extract(y, k, 1), b.binary("shl", x, b.const(k, width)), zero)
+        total = b.binary("sub" if negative and k == count - 1 else "add", total, row)
+    return total
 
 
 def multiply_by_constants(region: Region) -> Region:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from hlsc.errors import SourceError
+from hlsc.middle.arithmetic import rows_of_adders
 from hlsc.middle.cfg import Cfg, dominators
 from hlsc.middle.graph import Builder
 from hlsc.middle.intrinsics import call_value
@@ -508,6 +509,8 @@ class _Converter:
                 raise SourceError(
                     f"`{op}` is not supported", i.loc, "use integers instead of addresses"
                 )
+            case "mul" if "fabric" in i.flags:
+                return rows_of_adders(b, *args)
             case op:
                 return b.binary(op, *args)
 

@@ -8,6 +8,7 @@ metadata.  An instruction outside the subset is a `SourceError` that names the l
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from hlsc.errors import SourceError
 from hlsc.ir import Loc
@@ -313,7 +314,8 @@ def _instruction(text: str, types: dict[str, Type], meta: _Metadata) -> Instr:
         if len(ln.toks) > 2 and ln.toks[1] == "=":
             name = _unquote(ln.next()[1:])
             ln.expect("=")
-        return _body(ln, name, loc, loop)
+        made = _body(ln, name, loc, loop)
+        return replace(made, flags=made.flags | {"fabric"}) if "hlsc.fabric" in marks else made
     except (ValueError, IndexError) as e:
         raise SourceError(
             f"the LLVM instruction `{text.strip()}` is not supported ({e})",

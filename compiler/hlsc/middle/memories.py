@@ -10,7 +10,7 @@ that is not is selected by the index.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
@@ -18,6 +18,7 @@ from math import prod
 from hlsc.errors import SourceError
 from hlsc.frontend.program import ArrayFacts
 from hlsc.ir import Loc, Memory, Port, Region
+from hlsc.middle.elements import Bounds, Index, Leaf, indices, leaves_of
 from hlsc.middle.graph import Builder
 from hlsc.middle.llvmtypes import (
     Access,
@@ -39,24 +40,6 @@ __all__ = ["ArrayInfo", "Index", "Leaf", "MemoryMap", "Plan", "access_size", "wi
 
 ArrayInfo = tuple[Type, Value | None, Loc | None]
 """Type, initial value (constant tables) and place of an array."""
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """One scalar member of an array: its bytes inside, and (extent, stride in bytes) per dimension."""
-
-    path: str
-    offset: int
-    bits: int
-    dims: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True)
-class Index:
-    """One dimension's index: constant + Σ coef · value."""
-
-    const: int
-    terms: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,28 +87,6 @@ class Plan:
         return "_".join([self.name, *cut])
 
 
-def leaves_of(t: Type) -> list[Leaf]:
-    """The scalar members of a type."""
-
-    def walk(t: Type, path: str, offset: int, dims: tuple[tuple[int, int], ...]) -> list[Leaf]:
-        if isinstance(t, IntType):
-            return [Leaf(path, offset, t.bits, dims)]
-        if isinstance(t, ArrayType):
-            return walk(t.element, path, offset, (*dims, (t.count, size_of(t.element))))
-        if isinstance(t, StructType):
-            single = len(t.fields) == 1
-            return [
-                leaf
-                for n, f in enumerate(t.fields)
-                for leaf in walk(
-                    f, path if single else f"{path}_{n}", offset + field_offset(t, n), dims
-                )
-            ]
-        raise ValueError(str(t))
-
-    return walk(t, "", 0, ())
-
-
 def _flat_init(t: Type, v: Value | None, prefix: tuple[int, ...], out: dict[int, int], at: int) -> None:
     """Initial values by byte offset."""
     if v is None or isinstance(v, Undef) or (isinstance(v, AggregateConst) and v.elements is None):
@@ -149,7 +110,7 @@ class MemoryMap:
     def __init__(
         self,
         arrays: Mapping[str, ArrayInfo],
-        bounds: Callable[[Term], tuple[int, int]] | None = None,
+        bounds: Bounds | None = None,
         external: Mapping[str, Port] | None = None,
     ) -> None:
         """`arrays`: by name with % or @; `external`: those that lie behind a port, and the port."""
@@ -217,7 +178,7 @@ class MemoryMap:
         offset = a.offset + skip
         candidates: list[tuple[int, int, Leaf, tuple[Index, ...]]] = []
         for leaf in self.leaves[a.array]:
-            got = self._indices(leaf, a, offset)
+            got = indices(leaf, a, offset, self.bounds)
             if got is not None:
                 candidates.append((got[1], len(candidates), leaf, got[0]))
         if not candidates:
@@ -228,55 +189,6 @@ class MemoryMap:
             )
         _, _, leaf, index = min(candidates)
         return leaf, index
-
-    def _indices(self, leaf: Leaf, a: Access, offset: int) -> tuple[tuple[Index, ...], int] | None:
-        """Per dimension constant and terms; and how far the constants lie outside the extents."""
-        strides = [s for _, s in leaf.dims]
-        consts, parts = [0] * len(strides), [[] for _ in strides]  # type: list[int], list[list[Term]]
-        left = offset - leaf.offset
-        told = all(_within(t, leaf.dims) for t in a.terms) and all(s in strides for s, _ in a.known)
-        for t in a.terms if told else ():
-            parts[strides.index(t.stride)].append(_divided(t, t.stride))
-        for stride, size in a.known if told else ():
-            consts[strides.index(stride)] += size // stride
-            left -= size
-        rest = [] if told else list(a.terms)
-        for d, stride in enumerate(strides):
-            if d + 1 < len(strides):
-                rest = [part for t in rest for part in _parted(t, stride)]
-            parts[d] += [_divided(t, stride) for t in rest if t.coef % stride == 0]
-            rest = [t for t in rest if t.coef % stride]
-        if rest or left % (strides[-1] if strides else 1 << 62):
-            return None
-        outside = 0
-        for d, (extent, stride) in enumerate(leaf.dims):
-            q, r = divmod(left, stride)
-            if not told and any(parts[d + 1 :]):
-                q, r = self._divide(leaf, d, left, parts)
-            consts[d] += q
-            left = r
-            if not parts[d] and not 0 <= consts[d] < extent:
-                outside += 1
-        return tuple(Index(c, tuple(p)) for c, p in zip(consts, parts, strict=True)), outside
-
-    def _divide(self, leaf: Leaf, d: int, left: int, parts: list[list[Term]]) -> tuple[int, int]:
-        """A byte offset as index of dimension d and rest, where inner dimensions have variable indices.
-
-        The rest may be negative (`j - 1`).  The bounds of the inner indices decide; where they are not
-        known the constant nearest to 0 is taken, as C++ indices stay inside their own dimension.
-        """
-        stride = leaf.dims[d][1]
-        if self.bounds is not None:
-            low = high = left
-            for (_, inner), terms in zip(leaf.dims[d + 1 :], parts[d + 1 :], strict=True):
-                for t in terms:
-                    ends = [x * t.coef * inner for x in self.bounds(t)]
-                    low, high = low + min(ends), high + max(ends)
-            if low // stride == high // stride:
-                return low // stride, left - low // stride * stride
-        q, r = divmod(left, stride)
-        extent, inner = leaf.dims[d + 1]
-        return (q + 1, r - stride) if 2 * r > extent * inner else (q, r)
 
     def note(self, a: Access, size: int, loc: Loc | None) -> None:
         for leaf, index in self.locate(a, size, loc):
@@ -491,25 +403,6 @@ class MemoryMap:
                 while modulus % step:
                     step -= 1
         return {r for r in range(modulus) if (r - i.const) % step == 0} if step > 1 else None
-
-
-def _within(t: Term, dims: Sequence[tuple[int, int]]) -> bool:
-    """Whether an index counts the elements of one dimension, without stepping over its end at once."""
-    first = next((d for d, (_, stride) in enumerate(dims) if stride == t.stride), None)
-    return first == 0 or (first is not None and abs(t.coef) < dims[first][0] * t.stride)
-
-
-def _divided(t: Term, stride: int) -> Term:
-    """A term in bytes as one in elements."""
-    return Term(t.coef // stride, t.value, t.bits, t.sign)
-
-
-def _parted(t: Term, stride: int) -> tuple[Term, ...]:
-    """A term that steps over more than a row, but not over whole ones, indexes the row as well."""
-    rows = (2 * t.coef + stride) // (2 * stride)
-    if abs(t.coef) < stride or t.coef % stride == 0:
-        return (t,)
-    return replace(t, coef=rows * stride), replace(t, coef=t.coef - rows * stride)
 
 
 def _mux(b: Builder, which: int, bit: int, base: int, words: dict[int, int]) -> int:

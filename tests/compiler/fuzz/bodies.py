@@ -7,28 +7,30 @@ import random
 from dataclasses import dataclass, replace
 
 from fuzz.expressions import Expressions, Scope
-from fuzz.tree import (
-    BOOL,
-    INT,
+from fuzz.statements import (
     Array,
     Assign,
-    Bit,
     Block,
-    Call,
-    Cast,
-    Concat,
     Declare,
     Do,
-    Expr,
     For,
     If,
     Leave,
-    Range,
     Read,
     Stmt,
+    Write,
+)
+from fuzz.tree import (
+    BOOL,
+    INT,
+    Bit,
+    Call,
+    Cast,
+    Concat,
+    Expr,
+    Range,
     Type,
     Var,
-    Write,
     cast,
 )
 
@@ -66,11 +68,11 @@ class Place:
 class Bodies:
     """Statements that share one random source and one supply of names."""
 
-    def __init__(self, draw: random.Random) -> None:
+    def __init__(self, draw: random.Random, room: int) -> None:
         self.draw = draw
         self.e = Expressions(draw)
         self.count = 0
-        self.room = 16  # statements that are still allowed
+        self.room = room  # statements that are still allowed
 
     def fresh(self, prefix: str) -> str:
         self.count += 1

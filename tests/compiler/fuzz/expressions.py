@@ -7,12 +7,14 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from fuzz.statements import (
+    Array,
+)
 from fuzz.tree import (
     BOOL,
     C_TYPES,
     INT,
     Amount,
-    Array,
     Binary,
     Bit,
     Call,

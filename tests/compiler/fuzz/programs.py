@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from fuzz.bodies import Bodies, Place, Port
 from fuzz.case import Argument, Case, Stimulus
 from fuzz.expressions import Helper, Scope
-from fuzz.tree import (
-    INT,
+from fuzz.statements import (
     Assign,
     Block,
     Declare,
-    Expr,
     For,
     Function,
     Program,
     Run,
     Stmt,
     Text,
+)
+from fuzz.tree import (
+    INT,
+    Expr,
     Type,
     Var,
     cast,
@@ -48,18 +50,21 @@ class Sample:
         return Case(p.name, str(p), self.arguments, self.stimuli, self.clock_ns)
 
 
-def sample(seed: int, number: int, runs: int = 3) -> Sample:
-    """Program `number` of a seed; the same for every run of the fuzzer."""
+def sample(seed: int, number: int, runs: int = 3, room: int = 16) -> Sample:
+    """Program `number` of a seed; the same for every run of the fuzzer.
+
+    `runs`: stimuli; `room`: about how many statements a body has.
+    """
     draw = random.Random(f"{seed} {number}")
-    make = _Programs(draw, f"fuzz_{seed}_{number}")
+    make = _Programs(draw, f"fuzz_{seed}_{number}", room)
     program = make.dataflow() if draw.random() < 0.35 else make.single()
     return Sample(program, tuple(make.arguments), make.stimuli(runs), draw.choice(CLOCKS))
 
 
 class _Programs:
-    def __init__(self, draw: random.Random, name: str) -> None:
-        self.draw, self.name = draw, name
-        self.b = Bodies(draw)
+    def __init__(self, draw: random.Random, name: str, room: int) -> None:
+        self.draw, self.name, self.room = draw, name, room
+        self.b = Bodies(draw, room)
         self.e = self.b.e
         self.arguments: list[Argument] = []
         self.globals: list[Stmt] = []
@@ -261,7 +266,7 @@ class _Programs:
         loop_scope.loops.append((i, most - 1))
         pipelined = d.random() < 0.7
         place = Place(iterations=most, depth=1, pipelined=pipelined)
-        b.room = 8
+        b.room = self.room // 2
         body: list[Stmt] = [b.read_of(p, loop_scope) for p in inner["r"]]
         body += b.statements(loop_scope, place, 4)
         body += [b.write_of(p, loop_scope) for p in inner["w"]]

@@ -16,26 +16,28 @@ from dataclasses import replace
 
 from fuzz.case import Case
 from fuzz.programs import Sample
-from fuzz.tree import (
+from fuzz.statements import (
     Array,
     Assign,
     Block,
-    Call,
-    Const,
     Declare,
     Do,
-    Expr,
     For,
     Function,
     If,
-    Index,
-    Node,
-    Path,
     Program,
     Read,
     Run,
     Stmt,
     Write,
+)
+from fuzz.tree import (
+    Call,
+    Const,
+    Expr,
+    Index,
+    Node,
+    Path,
     cast,
 )
 
