@@ -34,18 +34,17 @@ inline bool adds_up(ap_uint<32> parts, ap_uint<32> size, ap_uint<32> last, ap_ui
          small_product<16>(ap_uint<16>(parts - 1), ap_uint<16>(size)) + last == count;
 }
 
-/// Whether `count`, above 0, fills `parts` parts of `blocks` blocks of SIZE each, but for the last
-/// part, which has blocks_last blocks, and the last block, which may be partly filled.  Parts to
-/// 65535, blocks to `most`, at most 255. last: the highest index in the last block that counts.
-template <int SIZE>
-bool fills_blocks(ap_uint<32> count, ap_uint<32> parts, ap_uint<32> blocks, ap_uint<32> blocks_last,
-                  int most, ap_uint<32>& last) {
+/// Whether `count`, above 0, fills `parts` parts of `blocks` blocks of `size` each, but for the
+/// last part, which has blocks_last blocks, and the last block, which may be partly filled.  Parts
+/// to 65535, blocks to `most`, at most 255. last: the highest index in the last block that counts.
+inline bool fills_blocks(ap_uint<32> count, ap_uint<32> parts, ap_uint<32> blocks,
+                         ap_uint<32> blocks_last, ap_uint<8> size, int most, ap_uint<32>& last) {
 #pragma HLS INLINE
-  const ap_uint<32> before =
+  const ap_uint<24> before =
       small_product<8>(ap_uint<16>(parts - 1), ap_uint<8>(blocks)) + blocks_last - 1;
-  last = count - 1 - before * SIZE;
+  last = count - 1 - small_product<8>(before, size);
   return within(parts, 1, 65535) && within(blocks, 1, most) && within(blocks_last, 1, most) &&
-         blocks_last <= blocks && last < SIZE;
+         blocks_last <= blocks && last < size;
 }
 
 }  // namespace convloom

@@ -5,7 +5,6 @@
 
 #include "checks.h"
 #include "config.h"
-#include "counters.h"
 
 namespace convloom {
 namespace linebuffer {
@@ -35,31 +34,27 @@ void check_registers(ap_uint<32> groups, ap_uint<32> filter_groups, ap_uint<32> 
                      ap_uint<32> pad_bottom, ap_uint<32> pad_right, ap_uint<32> int8_output,
                      ap_int<32> x_zero_point, ap_int<32> y_zero_point, ap_int<32> clamp_low,
                      ap_int<32> clamp_high, hls::stream<MapShape>& to_map,
-                     hls::stream<Shape>& to_weights, hls::stream<Shape>& to_convolve,
+                     hls::stream<WeightShape>& to_weights, hls::stream<Shape>& to_convolve,
                      hls::stream<Shape>& to_scale, hls::stream<ap_uint<8>>& to_write) {
   const bool depthwise = word_blocks != 0;
   const ap_uint<16> words = (channels + (kBeatBytes - 1)) >> 3;
   const ap_uint<32> line_words = small_product<16>(ap_uint<16>(width), words);
   const ap_uint<8> block_filters = depthwise ? C::DEPTHWISE_CO : C::CO;
 
-  // Filters: all filter groups but the last are full, and the last block of the last is not empty.
   const ap_uint<8> full = blocks;
   const ap_uint<8> final = blocks_last;
   const ap_uint<16> full_filters = small_product<8>(full, block_filters);
   const ap_uint<16> final_filters = small_product<8>(final, block_filters);
-  const ap_uint<16> before_groups = filter_groups - 1;
-  const ap_uint<32> before = small_product<16>(full_filters, before_groups);
-  const ap_uint<32> last_group_filters = filters - before;
-  bool filters_ok = within(filters, 1, 65535) && within(filter_groups, 1, 65535) &&
-                    within(blocks, 1, C::MAX_BLOCKS) && within(blocks_last, 1, C::MAX_BLOCKS) &&
-                    blocks_last <= blocks && filters > before &&
-                    last_group_filters <= final_filters &&
-                    last_group_filters + block_filters > final_filters;
+  ap_uint<32> last_filter;  // of the last block that is one of the layer's
+  bool filters_ok =
+      within(filters, 1, 65535) && fills_blocks(filters, filter_groups, blocks, blocks_last,
+                                                block_filters, C::MAX_BLOCKS, last_filter);
   if (depthwise) {
     // Blocks are counted by channel word, and all of them are one filter group.
     filters_ok = filters_ok && within(word_blocks, 1, C::MAX_BLOCKS) && filter_groups == 1 &&
                  blocks == small_product<8>(words, ap_uint<8>(word_blocks));
   }
+  const ap_uint<16> last_group_filters = final_filters - block_filters + last_filter + 1;
   const ap_uint<32> full_weights = depthwise ? ap_uint<32>(full) : small_product<8>(words, full);
   const ap_uint<32> final_weights = depthwise ? ap_uint<32>(final) : small_product<8>(words, final);
 
@@ -79,8 +74,8 @@ void check_registers(ap_uint<32> groups, ap_uint<32> filter_groups, ap_uint<32> 
                                    out_height) ||
              !window_fits<C::TAPS>(width, pad_left, pad_right, kernel_width, stride_w, out_width)) {
     code = contract::bad_window;
-  } else if (int8_output > 1 || !is_int8(x_zero_point) || !is_int8(y_zero_point) ||
-             !is_int8(clamp_low) || !is_int8(clamp_high)) {
+  } else if (!is_int8(x_zero_point) ||
+             !output_in_range(int8_output, y_zero_point, clamp_low, clamp_high)) {
     code = contract::bad_output;
   }
   const bool run = code == contract::ok;
@@ -105,7 +100,6 @@ void check_registers(ap_uint<32> groups, ap_uint<32> filter_groups, ap_uint<32> 
 
   Shape s;
   s.run = run;
-  s.int8_output = int8_output == 1;
   s.depthwise = depthwise;
   s.last_group = groups - 1;
   s.last_filter_group = filter_groups - 1;
@@ -113,23 +107,29 @@ void check_registers(ap_uint<32> groups, ap_uint<32> filter_groups, ap_uint<32> 
   s.last_out_row = out_height - 1;
   s.last_out_column = out_width - 1;
   s.last_word = words - 1;
-  s.full_last_block = depthwise ? ap_uint<8>(word_blocks - 1) : ap_uint<8>(full - 1);
-  s.final_last_block = depthwise ? ap_uint<8>(word_blocks - 1) : ap_uint<8>(final - 1);
-  s.full_last_weight = full_weights - 1;
-  s.final_last_weight = final_weights - 1;
-  s.full_last_step = ap_uint<16>(full_filters - 1) >> 1;
-  s.final_last_step = ap_uint<16>(last_group_filters - 1) >> 1;
+  s.last_block = depthwise ? Bound<8>::lengths(word_blocks, word_blocks)
+                           : Bound<8>::lengths(blocks, blocks_last);
+  s.last_weight = Bound<16>::lengths(full_weights, final_weights);
+  s.last_param = Bound<16>::lengths(full_filters, final_filters);
+  s.last_step = Bound<16>::lengths((full_filters + 1) >> 1, (last_group_filters + 1) >> 1);
   s.odd = last_group_filters[0];
-  s.full_last_param = full_filters - 1;
-  s.final_last_param = final_filters - 1;
   s.stride_w = stride_w;
   s.last_block_step = (block_filters >> 1) - 1;
-  s.y_zero_point = y_zero_point;
-  s.clamp_low = clamp_low;
-  s.clamp_high = clamp_high;
+  s.output = Output::from_registers(int8_output, y_zero_point, clamp_low, clamp_high);
+
+  const ap_uint<8> weight_beats = C::CO * C::FILTER_BEATS;  // of a weight word
+  WeightShape w;
+  w.run = run;
+  w.last_param = s.last_param;
+  w.last_part = 0;
+  w.last_word = Bound<16>::lengths(small_product<8>(full_weights, weight_beats),
+                                   small_product<8>(final_weights, weight_beats));
+  w.last_repeat = 0;
+  w.last_group = s.last_filter_group;
+  w.last_round = s.last_group;
 
   to_map.write(m);
-  to_weights.write(s);
+  to_weights.write(w);
   to_convolve.write(s);
   to_scale.write(s);
   to_write.write(code);

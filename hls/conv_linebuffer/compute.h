@@ -11,13 +11,6 @@
 namespace convloom {
 namespace linebuffer {
 
-inline ap_int<8> int8_of(ap_uint<64> word, int channel) {
-#pragma HLS INLINE
-  ap_int<8> value;
-  value = word.range(8 * channel + 7, 8 * channel);
-  return value;
-}
-
 /// The products of one window of one channel word with two filters, summed.
 template <class C>
 void dot_pair(ap_uint<C::FILTER_BITS> window, ap_uint<C::FILTER_BITS> even_weights,
@@ -41,44 +34,6 @@ multiply_taps:
       odd_sum += odd;
     }
   }
-}
-
-/// Weights in: parameters go on to the requantisation, the rest to the multipliers.  II = 1.
-template <class C>
-void read_weights(hls::stream<axis64>& in1, hls::stream<Shape>& shape,
-                  hls::stream<ap_uint<64>>& weights, hls::stream<ap_uint<64>>& params,
-                  hls::stream<bool>& tlast_ok) {
-  const Shape s = shape.read();
-  Counter<16> group, filter_group, param, word;
-  Counter<index_bits(C::FILTER_BEATS)> tap;
-  Counter<index_bits(C::CO)> filter;
-  bool load_params = true;
-  bool ok = true;
-
-stream_weights:
-  for (bool done = !s.run; !done;) {
-#pragma HLS PIPELINE II = 1
-    const bool final_group = filter_group.n == s.last_filter_group;
-    const axis64 beat = in1.read();
-    bool end_of_transfer = false;
-    if (load_params) {
-      params.write(beat.data);
-      load_params = !param.tick(final_group ? s.final_last_param : s.full_last_param);
-    } else {
-      weights.write(beat.data);
-      if (tap.tick(C::FILTER_BEATS - 1)) {
-        if (filter.tick(C::CO - 1)) {
-          end_of_transfer = word.tick(final_group ? s.final_last_weight : s.full_last_weight);
-        }
-      }
-    }
-    if (end_of_transfer) {
-      load_params = true;
-      if (filter_group.tick(s.last_filter_group)) done = group.tick(s.last_group);
-    }
-    if (bool(beat.last) != end_of_transfer) ok = false;
-  }
-  tlast_ok.write(ok);
 }
 
 /// Columns and weights in, one sum per filter of a block out, for each output pixel and block.
@@ -108,7 +63,7 @@ clear_sums:
   Counter<index_bits(C::FILTER_BEATS)> tap;
   Counter<index_bits(C::CO)> filter;
   Counter<16> weight;
-  ap_uint<16> last_weight = s.last_filter_group == 0 ? s.final_last_weight : s.full_last_weight;
+  ap_uint<16> last_weight = s.last_weight.of(s.last_filter_group == 0);
   ap_uint<C::FILTER_BITS> assembled = 0;
   bool half = false;     // of the weight memory: the one that is loaded
   bool loading = s.run;  // there is a filter group to load
@@ -218,12 +173,11 @@ convolve_windows:
       done = !loading;
       multiplied = !loading;
       half = !half;
-      last_block = filter_group.n == s.last_filter_group ? s.final_last_block : s.full_last_block;
+      last_block = s.last_block.of(filter_group.n == s.last_filter_group);
       if (loading) {
         if (filter_group.tick(s.last_filter_group)) loading = !group.tick(s.last_group);
       }
-      last_weight =
-          filter_group.n == s.last_filter_group ? s.final_last_weight : s.full_last_weight;
+      last_weight = s.last_weight.of(filter_group.n == s.last_filter_group);
       loaded = !loading;
     }
   }

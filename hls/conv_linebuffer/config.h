@@ -5,8 +5,10 @@
 
 #include "contract.h"
 #include "data_pack.h"
+#include "requantize.h"
 #include "resources.h"
 #include "types.h"
+#include "weights.h"
 #include "window.h"
 
 namespace convloom {
@@ -60,6 +62,7 @@ struct Config {
       LANES * bram36(54, GROUP_FILTERS / LANES);
 
   static_assert(CO % 2 == 0, "two filters share a multiplier");
+  static_assert(CO * FILTER_BEATS <= 255, "beats of a weight word are counted in 8 bits");
   static_assert(LANES == 2, "an int32 beat holds two results");
   static_assert(CO % LANES == 0 && DEPTHWISE_CO % LANES == 0, "a block is whole groups of lanes");
   static_assert(LINES >= TAPS + 1,
@@ -81,31 +84,24 @@ struct Config {
 };
 
 /// The checked registers that the processes behind the line buffers need.  `last_x` is the highest
-/// index of x; `full_x` belongs to all filter groups but the last, `final_x` to the last.
+/// index of x; bounds are those of all filter groups but the last, and of the last.
 struct Shape {
   bool run;
-  bool int8_output;
   bool depthwise;
   ap_uint<16> last_group;
   ap_uint<16> last_filter_group;
   ap_uint<16> last_image;
   ap_uint<16> last_out_row;
   ap_uint<16> last_out_column;
-  ap_uint<16> last_word;       // channel words of a pixel
-  ap_uint<8> full_last_block;  // blocks of a filter group; depthwise: of a channel word
-  ap_uint<8> final_last_block;
-  ap_uint<16> full_last_weight;  // weight words of a filter group
-  ap_uint<16> final_last_weight;
-  ap_uint<16> full_last_param;  // filters that its blocks hold
-  ap_uint<16> final_last_param;
-  ap_uint<16> full_last_step;  // lane groups of a pixel that hold a filter
-  ap_uint<16> final_last_step;
-  bool odd;  // the very last lane holds none
+  ap_uint<16> last_word;  // channel words of a pixel
+  Bound<8> last_block;    // of a filter group; depthwise: of a channel word
+  Bound<16> last_weight;  // weight words of a filter group
+  Bound<16> last_param;   // filters that its blocks hold
+  Bound<16> last_step;    // lane groups of a pixel that hold a filter
+  bool odd;               // the very last lane holds none
   ap_uint<8> stride_w;
   ap_uint<8> last_block_step;  // lane groups of a block
-  ap_int<8> y_zero_point;
-  ap_int<8> clamp_low;
-  ap_int<8> clamp_high;
+  Output output;
 };
 
 }  // namespace linebuffer

@@ -56,14 +56,16 @@ extern "C" void conv_linebuffer(
 #pragma HLS INTERFACE s_axilite port = status bundle = control
 #pragma HLS INTERFACE s_axilite port = return bundle = control
 #pragma HLS DATAFLOW
+  using namespace convloom;
   using namespace convloom::linebuffer;
-  hls::stream<convloom::MapShape> to_map("to_map");
-  hls::stream<Shape> to_weights("to_weights"), to_convolve("to_convolve"), to_scale("to_scale");
+  hls::stream<MapShape> to_map("to_map");
+  hls::stream<WeightShape> to_weights("to_weights");
+  hls::stream<Shape> to_convolve("to_convolve"), to_scale("to_scale");
   hls::stream<ap_uint<8>> to_write("to_write");
   hls::stream<LineBuffer::Column> columns("columns");
   hls::stream<ap_uint<64>> weights("weights"), params("params");
   hls::stream<LineBuffer::SumRow> sums("sums");
-  hls::stream<convloom::OutBeat> beats("beats");
+  hls::stream<OutBeat> beats("beats");
   hls::stream<bool> in0_tlast_ok("in0_tlast_ok"), in1_tlast_ok("in1_tlast_ok");
 // The parameters of two filter groups: weights behind those of the next one are loaded while the
 // sums of the one before are still scaled.
@@ -74,11 +76,11 @@ extern "C" void conv_linebuffer(
       word_blocks, kernel_height, kernel_width, out_height, out_width, stride_h, stride_w, pad_top,
       pad_left, pad_bottom, pad_right, int8_output, x_zero_point, y_zero_point, clamp_low,
       clamp_high, to_map, to_weights, to_convolve, to_scale, to_write);
-  convloom::slide_rows<LineBuffer::TAPS, LineBuffer::LINES, LineBuffer::LINE_WORDS>(
-      in0, to_map, columns, in0_tlast_ok);
-  read_weights<LineBuffer>(in1, to_weights, weights, params, in1_tlast_ok);
+  slide_rows<LineBuffer::TAPS, LineBuffer::LINES, LineBuffer::LINE_WORDS>(in0, to_map, columns,
+                                                                          in0_tlast_ok);
+  split_weights<1, true>(in1, to_weights, params, weights, in1_tlast_ok);
   convolve<LineBuffer>(to_convolve, columns, weights, sums);
   scale_sums<LineBuffer>(to_scale, sums, params, beats);
-  convloom::write_results<contract::in0_tlast, contract::in1_tlast>(beats, to_write, in0_tlast_ok,
-                                                                    in1_tlast_ok, out, status);
+  write_results<contract::in0_tlast, contract::in1_tlast>(beats, to_write, in0_tlast_ok,
+                                                          in1_tlast_ok, out, status);
 }

@@ -21,8 +21,8 @@ void scale_sums(hls::stream<Shape>& shape, hls::stream<typename C::SumRow>& sums
   const int PARAM_WORDS = C::GROUP_FILTERS / C::LANES;
   const int SLOTS = kBeatBytes / C::LANES;
   const Shape s = shape.read();
-  ap_uint<54> param[C::LANES][PARAM_WORDS];
-#pragma HLS ARRAY_PARTITION variable = param complete dim = 1
+  ap_uint<54> param[PARAM_WORDS][C::LANES];
+#pragma HLS ARRAY_PARTITION variable = param complete dim = 2
   typename C::SumRow current;
   current.bits = 0;
   ap_uint<64> packed = 0;
@@ -40,48 +40,36 @@ scale_sums:
 #pragma HLS PIPELINE II = 1
     const bool next_final_group = filter_group.n == s.last_filter_group;
     if (load_params) {
-      const ap_uint<64> beat = params.read();
-      const ap_uint<index_bits(PARAM_WORDS)> to = load.n / C::LANES;
-    store_param:
-      for (int j = 0; j < C::LANES; ++j) {
-#pragma HLS UNROLL
-        if (load.n % C::LANES == j) param[j][to] = beat.range(53, 0);
-      }
+      store_params(param, load.n, params.read());
       // There are at least two parameters, so an old final_group does no harm to the first.
-      load_params = !load.tick(final_group ? s.final_last_param : s.full_last_param);
+      load_params = !load.tick(s.last_param.of(final_group));
     } else {
       if (block_step.n == 0) current = sums.read();
       const ap_uint<index_bits(PARAM_WORDS)> at = step.n;
-      const bool end_of_pixel = step.tick(final_group ? s.final_last_step : s.full_last_step);
-      ap_uint<64> totals = 0;
-      ap_uint<8 * C::LANES> bytes = 0;
+      const bool end_of_pixel = step.tick(s.last_step.of(final_group));
+      OutputLanes<C::LANES> lanes;
     scale_lanes:
       for (int j = 0; j < C::LANES; ++j) {
 #pragma HLS UNROLL
-        const FilterParams p = FilterParams::from_beat(param[j][at]);
+        const FilterParams p = FilterParams::from_beat(param[at][j]);
         const ap_int<32> total = current.get(j) + p.bias;
-        const ap_int<8> scaled =
-            requantize(total, p.multiplier, p.shift, s.y_zero_point, s.clamp_low, s.clamp_high);
-        if (j == 0 || !(end_of_pixel && final_group && s.odd)) {
-          totals.range(32 * j + 31, 32 * j) = total;
-          bytes.range(8 * j + 7, 8 * j) = scaled;
-        }
+        if (j == 0 || !(end_of_pixel && final_group && s.odd)) lanes.set(j, total, p, s.output);
       }
       current.bits = current.bits >> (32 * C::LANES);
     pack_bytes:
       for (int j = 0; j < SLOTS; ++j) {
 #pragma HLS UNROLL
         const int low = 8 * C::LANES * j;
-        if (slot.n == j) packed.range(low + 8 * C::LANES - 1, low) = bytes;
+        if (slot.n == j) packed.range(low + 8 * C::LANES - 1, low) = lanes.bytes;
       }
 
       const bool end_of_map = out_column.n == s.last_out_column && out_row.n == s.last_out_row;
       const bool end_of_group = end_of_pixel && end_of_map && image.n == s.last_image;
       const bool end_of_beat = slot.tick(SLOTS - 1) || end_of_pixel;
       OutBeat out;
-      out.data = s.int8_output ? packed : totals;
+      out.data = s.output.int8 ? packed : lanes.sums;
       out.last = end_of_group && final_group && group.n == s.last_group;
-      if (!s.int8_output || end_of_beat) beats.write(out);
+      if (!s.output.int8 || end_of_beat) beats.write(out);
 
       if (end_of_beat) packed = 0;
       block_step.tick(s.last_block_step);

@@ -34,8 +34,8 @@ void check_registers(ap_uint<32> height, ap_uint<32> width, ap_uint<32> channels
   const ap_uint<32> full_filters = ap_uint<8>(group_blocks) * C::COLS;
   const ap_uint<32> final_filters = ap_uint<8>(group_blocks_last) * C::COLS;
   ap_uint<32> last_filter;  // of the last block that is one of the layer's
-  const bool filters_fit = fills_blocks<C::COLS>(filters, groups, group_blocks, group_blocks_last,
-                                                 C::MAX_BLOCKS, last_filter);
+  const bool filters_fit = fills_blocks(filters, groups, group_blocks, group_blocks_last, C::COLS,
+                                        C::MAX_BLOCKS, last_filter);
 
   ap_uint<8> code = contract::ok;
   if (wrong.map) {

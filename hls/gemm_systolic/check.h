@@ -27,10 +27,10 @@ void check_registers(ap_uint<32> rows, ap_uint<32> filters, ap_uint<32> groups,
       small_product<8>(ap_uint<8>(row_blocks), ap_uint<8>(segments)) * C::ROWS;
   const ap_uint<32> table_beats = (entries + 3) >> 2;
   ap_uint<32> last_row, last_filter;
-  const bool rows_fit = fills_blocks<C::ROWS>(rows, row_tiles, row_blocks, row_blocks_last,
-                                              C::MAX_ROW_BLOCKS, last_row);
-  const bool filters_fit = fills_blocks<C::COLS>(
-      filters, filter_tiles, filter_blocks, filter_blocks_last, C::MAX_FILTER_BLOCKS, last_filter);
+  const bool rows_fit = fills_blocks(rows, row_tiles, row_blocks, row_blocks_last, C::ROWS,
+                                     C::MAX_ROW_BLOCKS, last_row);
+  const bool filters_fit = fills_blocks(filters, filter_tiles, filter_blocks, filter_blocks_last,
+                                        C::COLS, C::MAX_FILTER_BLOCKS, last_filter);
 
   ap_uint<8> code = contract::ok;
   if (!rows_fit || !within(rows, 1, C::MAX_ROWS)) {

@@ -314,7 +314,7 @@ MUTANTS = {
     "no padding beside the map": ("window.h", "in_map && window.real[t]", "window.real[t]"),
     "stale weights": ("compute.h", "half ? 0 : C::WEIGHT_WORDS", "!half ? 0 : C::WEIGHT_WORDS"),
     "wrong stride": ("compute.h", "left = left + s.stride_w", "left = left + 1"),
-    "dropped last beat": ("write.h", "if (!s.int8_output || end_of_beat)", "if (!end_of_group)"),
+    "dropped last beat": ("write.h", "if (!s.output.int8 || end_of_beat)", "if (!end_of_group)"),
     "missing TLAST": ("results.h", "make_beat(beat.data, beat.last)", "make_beat(beat.data, false)"),
 }
 NIGHTLY_MUTANTS = {
