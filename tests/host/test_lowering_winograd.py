@@ -129,12 +129,12 @@ def test_output_order_is_the_documents():
     tiling = tilings(SPEC.config("tiny"), layer)["weights"]
     x, w = np.zeros(layer.x_shape, np.int8), np.zeros(layer.w_shape, np.int8)
     job = make_job("tiny", "weights", layer, x, w, None)
-    assert (tiling.strips, tiling.strip_rows, tiling.groups, tiling.group_blocks) == (2, 4, 2, 2)
+    assert (tiling.strips, tiling.strip_rows, tiling.groups, tiling.group_blocks) == (2, 4, 3, 1)
     found = iter(job.pack(y).view("<i4"))
     padded = np.pad(y, ((0, 0), (0, 2), (0, 3), (0, 0)))
     for image in range(2):  # a set is one image
         for rows in (range(4), range(4, 7)):
-            for filters in (range(4), range(4, 5)):
+            for filters in (range(2), range(2, 4), range(4, 5)):
                 for row in rows:
                     for col in range(3):
                         for k in filters:

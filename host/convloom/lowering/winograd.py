@@ -199,26 +199,32 @@ def winograd_refusal(layer: ConvLayer, spec: KernelSpec, config: str | None = No
 
 
 def tilings(sizes: dict[str, int], layer: ConvLayer) -> dict[str, WinogradTiling]:
-    """The tiling of each loop order that the layer can have, by its name in ORDERS."""
+    """The tiling of each loop order that the layer can have, by its name in ORDERS.
+
+    Where the map comes again for every group of filters, groups are as large as the kernel can hold.
+    Else two fit, if they can: the next group's kernels come in while this one's are used.
+    """
     tile, cols = sizes["tile"], sizes["cols"]
     tile_rows, tile_cols = _divide_up(layer.oh, tile), _divide_up(layer.ow, tile)
     row_words = (tile_cols * tile + 2) * _divide_up(layer.c, _BEAT)
     slots = min(sizes["ring_words"] // row_words, _MAX_SLOTS)
     rows = slots * (tile + 2)
-    blocks = min(sizes["max_blocks"], sizes["kernel_words"] // layer.c)
-    groups = _cut(_divide_up(layer.k, cols), blocks)
+    resident, blocks = sizes["kernel_words"] // layer.c, _divide_up(layer.k, cols)
+    largest = _cut(blocks, min(sizes["max_blocks"], resident))
+    paired = _cut(blocks, min(sizes["max_blocks"], max(1, resident // 2)))
     image_rows = tile_rows * tile + 2
     if image_rows <= rows:  # whole images, as many as are on chip together
         sets, strips = _cut(layer.n, rows // image_rows), (1, tile_rows, tile_rows)
     else:
         sets, strips = (layer.n, 1, 1), _cut(tile_rows, (rows - 2) // tile)
-    whole = (1, layer.n, layer.n), (1, tile_rows, tile_rows)
-    found = {}
-    for order, (image_cut, strip_cut) in zip(ORDERS, (whole, (sets, strips)), strict=True):
-        found[order] = WinogradTiling(
-            sizes, layer, order == "map", tile_rows, tile_cols, *image_cut, *strip_cut, *groups, slots
-        )
-    return found
+    cuts = (
+        (1, layer.n, layer.n, 1, tile_rows, tile_rows, *largest),
+        (*sets, *strips, *paired),
+    )
+    return {
+        order: WinogradTiling(sizes, layer, order == "map", tile_rows, tile_cols, *numbers, slots)
+        for order, numbers in zip(ORDERS, cuts, strict=True)
+    }
 
 
 def map_beats(layer: ConvLayer, x: NDArray[np.int8]) -> NDArray[np.uint64]:
