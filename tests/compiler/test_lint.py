@@ -71,6 +71,11 @@ def test_what_all_releases_take(tmp_path: Path) -> None:
         ("loop", "PIPELINE II=1 style=flp", "Vivado HLS and Vitis 2020.1", "enable_flush"),
         ("loop", "UNROLL region", "Vitis", "each inner loop"),
         ("loop", "PERFORMANCE target_ti=4", "Vivado HLS and Vitis 2020.1 to 2021.2", "PIPELINE"),
+        ("loop", "ARRAY_STENCIL variable=a", "Vivado HLS and Vitis 2020.1 to 2023.2", "window buffer"),
+        ("loop", "if (1 == (2)) PIPELINE II=1", "Vivado HLS and Vitis 2020.1 to 2025.1", "#if"),
+        ("function", "INTERFACE s_axilite port=return autorestart",
+         "Vivado HLS and Vitis 2020.1 to 2024.2", "driver"),
+        ("function", "INTERFACE ap_bus port=a", "Vitis", "write m_axi"),
         ("function", "INTERFACE mode=ap_memory port=a",
          "Vivado HLS and Vitis 2020.1 to 2020.2", "bare word"),
     ],
@@ -81,7 +86,8 @@ def test_spellings_of_some_releases(
     (found,) = look(tmp_path, **{place: pragma})
     assert (found.rule, found.tools) == ("option", tools)
     assert remedy in found.remedy and not found.is_note
-    assert found.file.endswith("top.cpp") and f"#pragma HLS {pragma.split()[0]}" in found.message
+    name = pragma.rpartition(") ")[2].split()[0]
+    assert found.file.endswith("top.cpp") and f"#pragma HLS {name}" in found.message
     one = "vitis-2026.1" if "Vivado HLS" in tools else "vivado-2019.2"
     assert look(tmp_path, tool=one, **{place: pragma}) == []
 
@@ -197,6 +203,25 @@ def test_directives_of_cfg_files_are_those_of_v_plus_plus(tmp_path: Path) -> Non
     assert found.startswith("h.cfg:3: warning: syn.directive.resource is deprecated there")
     assert "(Vitis 2023.2 to 2026.1)" in found
     assert directives(tmp_path, "h.cfg", old, "vivado") == []
+
+
+def test_defaults_of_templates_are_no_initialisers(tmp_path: Path) -> None:
+    source = """#include <hls_stream.h>
+template <int N = (1 < 2), typename T = hls::stream<int>>
+void first(T& x) {
+#pragma HLS INLINE
+  x.write(N);
+}
+template <typename T>
+T second(T x) {
+#pragma HLS INLINE
+  return x;
+}
+void top(hls::stream<int>& x) {
+  first(x);
+}
+"""
+    assert text(tmp_path, source) == []
 
 
 def test_interface_of_a_function_below_the_top(tmp_path: Path) -> None:

@@ -189,7 +189,10 @@ class Walk:
         if "namespace" in texts or (texts[:1] == ["extern"] and self.tokens[prev].kind == "string"):
             return "namespace", "", []
         depth, group, colon = 0, -1, False
+        start = self._behind_template(texts)
         for n, x in enumerate(texts):
+            if n < start:
+                continue  # a default in there, <class T = int>, is no initialiser
             if x in "([" and x:
                 if depth == 0 and group < 0 and x == "(" and n and self._declares(texts, n):
                     group = n
@@ -204,9 +207,26 @@ class Walk:
             return "init", "", []
         if group > 0 and not inside:
             return "function", texts[group - 1], [self.tokens[k] for k in head]
-        if any(x in {"class", "struct", "union", "enum"} for x in texts) and group < 0:
+        if any(x in {"class", "struct", "union", "enum"} for x in texts[start:]) and group < 0:
             return "class", "", []
         return "init", "", []
+
+    @staticmethod
+    def _behind_template(texts: list[str]) -> int:
+        """How many tokens `template <…>` takes at the beginning of a declaration, repeated ones too."""
+        at = 0
+        while texts[at : at + 2] == ["template", "<"]:
+            depth, parens = 0, 0
+            for n in range(at + 1, len(texts)):
+                parens += (texts[n] in {"(", "["}) - (texts[n] in {")", "]"})
+                if not parens:  # in parentheses < and > compare
+                    depth += (texts[n] == "<") - (texts[n] == ">")
+                if depth == 0 and not parens:
+                    at = n + 1
+                    break
+            else:
+                return at
+        return at
 
     @staticmethod
     def _declares(texts: list[str], n: int) -> bool:

@@ -22,10 +22,11 @@ from hlsc.ir import Loc
 from hlsc.lint.directives import SUFFIXES, directive_findings, labels
 from hlsc.lint.placement import stands_before_loop, unknown_name
 from hlsc.lint.releases import ALL, Release, named, select
-from hlsc.lint.spelling import breaches
+from hlsc.lint.spelling import CONDITION, breaches
 from hlsc.lint.structure import dataflow_streams, unbounded_loops
 from hlsc.lint.words import stream_words
 
+_PRAGMA = re.compile(r"\s*#\s*pragma\s+HLS\s+(.*)", re.I | re.S)
 _MARKER = re.compile(r'# \d+ "((?:[^"\\]|\\.)*)"')
 
 __all__ = ["ALL", "Finding", "Release", "lint", "select"]
@@ -121,20 +122,37 @@ def _finding(loc: Loc, rule: str, message: str, remedy: str, releases: Sequence[
     return Finding(loc.file, loc.line, rule, message, remedy, named(releases))
 
 
+def _parts(text: str) -> tuple[str, str, bool] | None:
+    """(name, options, whether it has a condition) of `#pragma HLS [if (…)] NAME …`; None for others."""
+    found = _PRAGMA.match(text)
+    if found is None:
+        return None
+    rest, conditional = found[1], False
+    if condition := re.match(r"if\s*\(", rest, re.I):
+        depth = at = 0
+        for at in range(condition.end() - 1, len(rest)):
+            depth += (rest[at] == "(") - (rest[at] == ")")
+            if depth == 0:
+                break
+        rest, conditional = rest[at + 1 :], True
+    name, _, options = rest.strip().partition(" ")
+    return (name, options, conditional) if name else None
+
+
 def _pragma(walk: Walk, i: int, top: str, releases: list[Release]) -> set[Finding]:
     token = walk.tokens[i]
-    words = token.text.replace("#", " ").split(None, 3)
-    if len(words) < 3 or words[1].upper() != "HLS":
+    if (parts := _parts(token.text)) is None:
         return set()
-    name = words[2].upper()
+    written, options, conditional = parts
+    name = written.upper()
     before = i - 1
     while before >= 0 and walk.tokens[before].kind == "pragma":
         before -= 1
     scope = walk.scope_of[i]
     place = "loop" if before in walk.loop_heads else _place(scope)
-    shown = f"#pragma HLS {words[2]}"
+    shown = f"#pragma HLS {written}"
     try:
-        pairs = split_options(words[3] if len(words) > 3 else "")
+        pairs = split_options(options)
     except ValueError as error:
         message = f"{shown} must consist of option=value and words, not '{error}'"
         return {_finding(token.loc, "option", message, "", releases)}
@@ -148,6 +166,10 @@ def _pragma(walk: Walk, i: int, top: str, releases: list[Release]) -> set[Findin
         )
         for what, remedy, concerned in breaches(name, pairs, place, releases)
     }  # fmt: skip
+    strangers = [r for r in releases if not CONDITION.taken(r)]
+    if conditional and strangers:
+        message = f"{shown} has a condition, which is not known there"
+        found.add(_finding(token.loc, "option", message, CONDITION.instead, strangers))
     if (unknown := unknown_name(walk, i, name, pairs)) is not None:
         found.add(_finding(token.loc, "option", f"{shown} {unknown[0]}", unknown[1], releases))
     function = scope.function() if scope else None

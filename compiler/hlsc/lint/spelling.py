@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from hlsc.lint.releases import Release
 
-__all__ = ["PRAGMAS", "Pairs", "Place", "Rule", "breaches"]
+__all__ = ["CONDITION", "PRAGMAS", "Pairs", "Place", "Rule", "breaches"]
 
 Place = str  # loop, function, block; "" outside functions
 Taken = Callable[[Release], bool]
@@ -86,6 +86,9 @@ def _one_of(values: str) -> Option:
     return Option(values=frozenset(values.split()))
 
 
+CONDITION = Option(_since(2025, 2), "put #if around the pragma")
+"""`#pragma HLS if (…) PIPELINE …`: in AMD's introductory examples from 2025.2 on."""
+
 _BODY = ("loop", "function")
 _PARTITION = Rule(
     options={**_known("variable factor dim"), "type": _keyed("complete cyclic block")},
@@ -132,6 +135,10 @@ PRAGMAS: dict[str, Rule] = {
     "ARRAY_PARTITION": _PARTITION,
     "ARRAY_RESHAPE": Rule(
         options=_PARTITION.options, words={**_PARTITION.words, "object": Option()}, needs=("variable",)
+    ),
+    "ARRAY_STENCIL": Rule(
+        _since(2024, 1), "write the window buffer yourself", places=("loop",),
+        options=_known("variable"), words=_known("off"), needs=("variable",),
     ),
     "ARRAY_MAP": Rule(
         _vivado, "Vitis has none: put the arrays into one yourself",
@@ -196,6 +203,7 @@ PRAGMAS: dict[str, Rule] = {
             "storage_impl": Option(_vitis, "bind the memory with RESOURCE"),
             "max_widen_bitwidth": Option(_vitis, "delete it"),
             "channel": Option(_vitis, "delete it"),
+            "autorestart": Option(_since(2025, 1), "delete it, and set AUTO_RESTART by the driver"),
         },
         words={
             **_known(f"{_MODES} {_CONTROL} register"),
