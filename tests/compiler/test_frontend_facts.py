@@ -271,6 +271,27 @@ syn.directive.loop_tripcount=work/main min=1 max=9
 # --------------------------------------------------------------------- processes and channels
 
 
+def test_a_loop_without_braces_has_its_label_and_takes_directives(tmp_path):
+    text = """extern "C" int top(const int a[8], bool twice) {
+  int sum = 0;
+  if (twice)
+  double_sum:
+    for (int i = 0; i < 8; ++i)
+      sum += 2 * a[i];
+  else
+    sum = 1;
+plain_sum:
+  for (int i = 0; i < 8; ++i) sum += a[i];
+  return sum;
+}
+"""
+    file = tmp_path / "directives.tcl"
+    file.write_text("set_directive_pipeline -II 3 top/double_sum\n")
+    program = compile_text(tmp_path, text, directives=file)
+    assert loop(program, "double_sum").ii == 3
+    assert loop(program, "plain_sum").ii is None
+
+
 def test_dataflow():
     program, _ = build("dataflow")
     assert [p.name for p in program.processes] == (

@@ -179,6 +179,16 @@ class Rewriter:
                 pragma = Pragma("LABEL", {}, scope.loc, "loop", scope.name)
                 text = f" {self._call(self._new(pragma), pragma)}"
                 edits.append((scope.open, scope.open, text))
+        for i, label in walk.loop_heads.items():
+            head = walk.tokens[i]
+            if label and _unbraced(walk, i) and not self.is_library(head.loc.file):
+                pragma = Pragma("LABEL", {}, head.loc, "loop", label)
+                call = self._ahead(pragma)
+                edits.append((head.end, head.end, call))
+
+    def _ahead(self, pragma: Pragma) -> str:
+        """A marker ahead of a loop's body that has no braces."""
+        return f" if ({self._call(self._new(pragma), pragma).rstrip(';')}, 0); else "
 
     def _pragma(self, walk: Walk, i: int) -> tuple[int, int, str]:
         token = walk.tokens[i]
@@ -215,9 +225,7 @@ class Rewriter:
                 f"is '{function.name}' the top?" if function else "",
             )
         pragma = replace(pragma, place=place, label=label)
-        call = self._call(self._new(pragma), pragma)
-        if prefix:
-            call = f"if ({call.rstrip(';')}, 0); else"
+        call = self._ahead(pragma) if prefix else self._call(self._new(pragma), pragma)
         return token.start, token.end, call
 
     def _directive(self, walk: Walk, d: Directive) -> list[tuple[int, int, str]]:
@@ -243,6 +251,15 @@ class Rewriter:
             at = self._after_declaration(walk, scope, pragma)
             edits.append((at, at, f" {self._call(self._new(pragma), pragma)}"))
             self.placed.add(id(d))
+        for i, label in walk.loop_heads.items():
+            around = walk.scope_of[i]
+            function = around.function() if around else None
+            if not d.label or label != d.label or function is None or function.name != d.function:
+                continue
+            if _unbraced(walk, i) and "loop" in SPECS[d.pragma.name].places:
+                at = walk.tokens[i].end
+                edits.append((at, at, self._ahead(replace(d.pragma, place="loop", label=label))))
+                self.placed.add(id(d))
         return edits
 
     def _after_declaration(self, walk: Walk, scope: Scope, pragma: Pragma) -> int:
@@ -281,6 +298,12 @@ def _place(scope: Scope | None) -> str:
     if scope is None or scope.kind in {"namespace", "class", "init"}:
         return ""
     return scope.kind
+
+
+def _unbraced(walk: Walk, head: int) -> bool:
+    """Whether the loop whose head ends with a token has a body without braces."""
+    after = next((t for t in walk.tokens[head + 1 :] if t.kind != "pragma"), None)
+    return after is not None and after.text not in ("{", ";")
 
 
 def _within(scope: Scope, outer: Scope) -> bool:
