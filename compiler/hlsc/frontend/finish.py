@@ -5,44 +5,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from hlsc.errors import SourceError
 from hlsc.frontend.build import Built
 from hlsc.frontend.expand import expand_intrinsics
 from hlsc.frontend.facts import Resolved
 from hlsc.frontend.interfaces import Argument, build_ports
-from hlsc.frontend.intrinsics import read_intrinsic
-from hlsc.frontend.llvmtext import Function, ModuleText, strip_debug
+from hlsc.frontend.joins import (
+    Ends,
+    Streams,
+    array_directions,
+    buffers_of,
+    channels_of,
+    find_ends,
+    split_arrays,
+)
+from hlsc.frontend.llvmtext import Function, ModuleText
 from hlsc.frontend.program import ArrayFacts, Binding, LoopFacts, ProcessCall, Program
-from hlsc.frontend.region import Region, constant_offset
+from hlsc.frontend.region import Region
 from hlsc.frontend.selects import select_values
-from hlsc.ir import Buffer, Channel, Loc
+from hlsc.ir import Loc
 
 __all__ = ["finish"]
 
 _PARAM = re.compile(r"(ptr|i\d+)((?: [\w()]+)*) (%[\w.$-]+)(?=[,)])")
-_ELEMENT = re.compile(
-    r"^\s*(%[\w.$-]+) = getelementptr (?:inbounds |nuw |nusw )*(.*?), ptr (%[\w.$-]+), (.*)"
-)
-_POINTER = re.compile(r"^\s*(%[\w.$-]+) = (?:getelementptr|select|freeze|phi) ")
-_STREAM_CALL = re.compile(r"@hlsc\.(read|write|empty)(?:\.i(\d+))?\(ptr (?:[\w()]+ )*(%[\w.$-]+)")
-
-
-@dataclass
-class _Ends:
-    """Who reads and writes a stream, and where."""
-
-    readers: dict[str, Loc | None] = field(default_factory=dict)
-    writers: dict[str, Loc | None] = field(default_factory=dict)
-
-
-@dataclass
-class _Streams:
-    """Channels by the parameter names of the wrappers."""
-
-    single: dict[str, str] = field(default_factory=dict)  # %s.x.0 or %p.in -> channel
-    arrays: dict[str, list[str]] = field(default_factory=dict)  # %x -> channels
 
 
 def finish(
@@ -57,7 +44,7 @@ def finish(
 ) -> Program:
     """Bind parameters, derive the channels' ends and ports, clean the text."""
     module = built.module
-    streams = _Streams()
+    streams = Streams()
     for s in area.streams:
         streams.single[f"%s.{s.base[1:]}.{s.index}"] = s.name
     for base, n in area.arrays.items():
@@ -67,15 +54,15 @@ def finish(
     for a in arguments:
         if a.kind == "stream":
             streams.single[f"%p.{a.name}"] = a.name
-    ends: dict[str, _Ends] = {}
+    ends: dict[str, Ends] = {}
     for name in names:
-        _split_arrays(module.function(f"hlsc.p.{name}"), streams)
+        split_arrays(module.function(f"hlsc.p.{name}"), streams)
     for name in names:
-        _find_ends(module, module.function(f"hlsc.p.{name}"), name, streams, ends)
-    channels, directions = _channels(area, arguments, module, ends, depths, loc)
-    directions |= _array_directions(module, names, arguments, loc)
+        find_ends(module, module.function(f"hlsc.p.{name}"), name, streams, ends)
+    channels, directions = channels_of(area, arguments, module, ends, depths, loc)
+    directions |= array_directions(module, names, arguments, loc)
     ports, control = build_ports(top, arguments, interfaces, directions, loc)
-    buffers = _buffers(module, area, names, channels)
+    buffers = buffers_of(module, area, names, channels)
     calls = []
     for i, name in enumerate(names):
         f = module.function(f"hlsc.p.{name}")
@@ -102,185 +89,8 @@ def finish(
     )
 
 
-def _split_arrays(f: Function, streams: _Streams) -> None:
-    """Accesses to an array of streams become accesses to the parameters that are its elements."""
-    for base, channels in streams.arrays.items():
-        if not re.search(re.escape(base) + r"(?=[,)])", f.header):
-            continue
-        elements = [f"%s.{base[1:]}.{i}" for i in range(len(channels))]
-        new: dict[str, str] = {}
-        for b in f.blocks:
-            keep = []
-            for line in b.lines:
-                m = _ELEMENT.match(line)
-                if m and m.group(3) == base:
-                    offset = constant_offset(m.group(2), strip_debug(m.group(4)))
-                    if offset is not None:
-                        new[m.group(1)] = elements[offset]
-                        continue
-                keep.append(line)
-            b.lines = keep
-        new[base] = elements[0]
-
-        def one(m: re.Match[str], new: dict[str, str] = new) -> str:
-            return new.get(m.group(), m.group())
-
-        for b in f.blocks:
-            b.lines = [re.sub(r"%[\w.$-]+", one, x) for x in b.lines]
-
-
-def _find_ends(
-    module: ModuleText, f: Function, process: str, streams: _Streams, ends: dict[str, _Ends]
-) -> None:
-    for _, _, line in f.lines():
-        if m := _STREAM_CALL.search(line):
-            channel = streams.single.get(m.group(3))
-            loc = module.metadata.loc_of(line)
-            if not channel:
-                raise SourceError(
-                    "every stream access must be on one stream that is known at compile time",
-                    loc,
-                    "unroll the loop over the array of streams, or branch around the accesses",
-                )
-            side = ends.setdefault(channel, _Ends())
-            table = side.writers if m.group(1) == "write" else side.readers
-            table.setdefault(process, loc)
-
-
-def _channels(
-    area: Region,
-    arguments: Sequence[Argument],
-    module: ModuleText,
-    ends: Mapping[str, _Ends],
-    depths: Mapping[tuple[str, int], int],
-    top_loc: Loc | None,
-) -> tuple[tuple[Channel, ...], dict[str, str]]:
-    fields = _port_fields(area)
-    channels = []
-    directions: dict[str, str] = {}
-    for a in arguments:
-        if a.kind != "stream":
-            continue
-        e = ends.get(a.name, _Ends())
-        _single(a.name, e, top_loc)
-        if e.readers and e.writers:
-            raise SourceError(f"stream argument '{a.name}' must be read or written, not both", top_loc)
-        reader, writer = next(iter(e.readers), None), next(iter(e.writers), None)
-        if reader or writer:
-            directions[a.name] = "in" if reader else "out"
-            channels.append(
-                Channel(a.name, a.width, 2, writer, reader, fields.get(a.position, ()), top_loc)
-            )
-    for s in area.streams:
-        e = ends.get(s.name, _Ends())
-        _single(s.name, e, s.loc)
-        if not e.readers or not e.writers:
-            what = "written and read" if not (e.readers or e.writers) else "read"
-            what = "written" if e.readers else what
-            raise SourceError(
-                f"stream '{s.name}' must be {what} by a process", s.loc, "delete it if it is not used"
-            )
-        reader, writer = next(iter(e.readers)), next(iter(e.writers))
-        if reader == writer:
-            raise SourceError(
-                f"stream '{s.name}' must join two processes; '{reader}' writes and reads it",
-                s.loc,
-                "use an array or a variable",
-            )
-        depth = depths[s.base, s.index]
-        channels.append(Channel(s.name, s.width, depth, writer, reader, s.fields, s.loc))
-    return tuple(channels), directions
-
-
-def _accesses(f: Function, pointer: str) -> tuple[bool, bool]:
-    """Whether a function loads and whether it stores through a pointer parameter."""
-    pointers, loads, stores = {pointer}, False, False
-    for _, _, line in f.lines():
-        if not pointers & set(re.findall(r"%[\w.$-]+", line)):
-            continue
-        if m := _POINTER.match(line):
-            pointers.add(m.group(1))
-        loads |= " load " in line or "@llvm.mem" in line
-        stores |= " store " in line or "@llvm.mem" in line
-    return loads, stores
-
-
-def _array_directions(
-    module: ModuleText, names: Sequence[str], arguments: Sequence[Argument], loc: Loc | None
-) -> dict[str, str]:
-    """in, out or inout of each array argument that a process uses; one process only."""
-    result: dict[str, str] = {}
-    users: dict[str, str] = {}
-    for process in names:
-        f = module.function(f"hlsc.p.{process}")
-        for a in (a for a in arguments if a.kind == "array"):
-            loads, stores = _accesses(f, f"%p.{a.name}")
-            if not (loads or stores):
-                continue
-            if a.name in users:
-                raise SourceError(
-                    f"array argument '{a.name}' must be used by one process, not by '{users[a.name]}' "
-                    f"and '{process}'",
-                    loc,
-                    "let one process read it and pass the values by hls::stream",
-                )
-            users[a.name] = process
-            result[a.name] = "inout" if loads and stores else "in" if loads else "out"
-    return result
-
-
-def _buffers(
-    module: ModuleText, area: Region, names: Sequence[str], channels: Sequence[Channel]
-) -> tuple[Buffer, ...]:
-    """The arrays between processes: written by the first, which nothing of the second comes back to."""
-    found = []
-    for alloca, s in area.buffers.items():
-        name, (first, second) = alloca[1:], (names[i] for i in s.users)
-        for process, what in ((first, "written"), (second, "used")):
-            loads, stores = _accesses(module.function(f"hlsc.p.{process}"), f"%b.{name}")
-            if not (stores if what == "written" else loads or stores):
-                raise SourceError(f"array '{name}' must be {what} by '{process}'", s.loc)
-        found.append(Buffer(name, s.width, s.depth, first, second, s.loc))
-    for b in found:
-        reach, work = {b.consumer}, [b.consumer]
-        while work:
-            p = work.pop()
-            nexts = [c.consumer for c in channels if c.producer == p and c.consumer]
-            nexts += [x.consumer for x in found if x.producer == p]
-            work += [x for x in nexts if x not in reach]
-            reach |= set(nexts)
-        if b.producer in reach:
-            raise SourceError(
-                f"array '{b.name}' must not stand in a cycle: '{b.consumer}', which starts when "
-                f"'{b.producer}' has ended, sends to it",
-                b.loc,
-                "pass the values by hls::stream",
-            )
-    return tuple(found)
-
-
-def _single(name: str, e: _Ends, loc: Loc | None) -> None:
-    for table, what in ((e.writers, "written"), (e.readers, "read")):
-        if len(table) > 1:
-            (a, at), (b, bt) = list(table.items())[:2]
-            raise SourceError(
-                f"stream '{name}' must be {what} by one process, not by '{a}' ({at}) and '{b}' ({bt})",
-                loc,
-                "give each process its own stream",
-            )
-
-
-def _port_fields(area: Region) -> dict[int, tuple[tuple[str, int], ...]]:
-    result = {}
-    for line in area.port_names:
-        i = read_intrinsic(line)
-        if i and i.name == "port":
-            result[i.args[0]] = i.fields
-    return result
-
-
 def _bind(
-    module: ModuleText, f: Function, streams: _Streams, arguments: Sequence[Argument]
+    module: ModuleText, f: Function, streams: Streams, arguments: Sequence[Argument]
 ) -> tuple[Binding, ...]:
     """Drop the parameters that the process does not use; bind the others."""
     body = "\n".join(x for _, _, x in f.lines())

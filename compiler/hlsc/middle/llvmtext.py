@@ -12,26 +12,20 @@ from dataclasses import replace
 
 from hlsc.errors import SourceError
 from hlsc.ir import Loc
+from hlsc.middle.llvmline import Line, unquote
 from hlsc.middle.llvmtypes import (
-    AggregateConst,
     ArrayType,
     Block,
-    ConstGep,
     Function,
-    GlobalRef,
     GlobalTable,
     Instr,
     IntConst,
     IntType,
-    Local,
     Module,
     OtherType,
     StructType,
     Type,
-    Undef,
     Value,
-    field_offset,
-    size_of,
 )
 
 __all__ = ["SHIM_HEADERS", "parse_module"]
@@ -42,27 +36,8 @@ SHIM_HEADERS = frozenset(
 )
 """Headers whose lines are never shown: a location inside them moves out to the call in user code."""
 
-_TOKEN = re.compile(
-    r'\s*(c"(?:[^"\\]|\\.)*"|[%@]?"(?:[^"\\]|\\.)*"|[%@][\w.$-]+|![\w.]*|#\d+|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?'
-    r"|0x[0-9A-Fa-f]+|[A-Za-z_][\w.]*|\.\.\.|[()\[\]{}<>,=*|:])"
-)
 _BINARY = frozenset("add sub mul udiv sdiv urem srem shl lshr ashr and or xor".split())
 _CASTS = frozenset("zext sext trunc bitcast ptrtoint inttoptr".split())
-_FLAGS = frozenset(
-    "nuw nsw exact disjoint nneg samesign inbounds nusw tail musttail notail fastcc ccc "
-    "volatile".split()
-)
-_PARAM_WORDS = frozenset(
-    "noundef nonnull signext zeroext inreg noalias nocapture readonly writeonly readnone immarg "
-    "returned nofree swiftself nest writable dead_on_unwind local_unnamed_addr unnamed_addr".split()
-)
-
-
-def _unquote(name: str) -> str:
-    if name.startswith('"'):
-        name = name[1:-1]
-        return re.sub(r"\\([0-9A-Fa-f]{2})", lambda m: chr(int(m.group(1), 16)), name)
-    return name
 
 
 class _Metadata:
@@ -118,188 +93,6 @@ class _Metadata:
         return Loc(file, int(m.group(1))) if m and file else None
 
 
-class _Line:
-    """Tokens of one instruction or declaration."""
-
-    def __init__(self, text: str, types: dict[str, Type]) -> None:
-        self.text, self.named = text, types
-        self.toks: list[str] = []
-        at = 0
-        while at < len(text):
-            m = _TOKEN.match(text, at)
-            if not m:
-                if text[at:].strip():
-                    raise ValueError(f"character {text[at:].strip()[0]!r}")
-                break
-            self.toks.append(m.group(1))
-            at = m.end()
-        self.at = 0
-
-    def peek(self) -> str:
-        return self.toks[self.at] if self.at < len(self.toks) else ""
-
-    def next(self) -> str:
-        tok = self.peek()
-        if not tok:
-            raise ValueError("unexpected end")
-        self.at += 1
-        return tok
-
-    def take(self, tok: str) -> bool:
-        if self.peek() == tok:
-            self.at += 1
-            return True
-        return False
-
-    def expect(self, tok: str) -> None:
-        got = self.next()
-        if got != tok:
-            raise ValueError(f"{got!r} where {tok!r} was expected")
-
-    def skip_group(self) -> None:
-        """Step over a parenthesis that stands next."""
-        self.expect("(")
-        depth = 1
-        while depth:
-            depth += {"(": 1, ")": -1}.get(self.next(), 0)
-
-    def flags(self) -> frozenset[str]:
-        got = set()
-        while self.peek() in _FLAGS:
-            got.add(self.next())
-        return frozenset(got)
-
-    def attributes(self) -> None:
-        """Step over parameter attributes."""
-        while True:
-            tok = self.peek()
-            if tok in _PARAM_WORDS or tok.startswith('"') or tok.startswith("#"):
-                self.next()
-                if self.take("="):
-                    self.next()
-            elif tok in ("align",):
-                self.next()
-                self.next()
-            elif tok in (
-                "dereferenceable",
-                "dereferenceable_or_null",
-                "range",
-                "captures",
-                "sret",
-                "byval",
-                "memory",
-                "initializes",
-                "nofpclass",
-            ):
-                self.next()
-                self.skip_group()
-            else:
-                return
-
-    def type(self) -> Type:
-        tok = self.next()
-        if tok == "[":
-            count = int(self.next())
-            self.expect("x")
-            element = self.type()
-            self.expect("]")
-            return ArrayType(count, element)
-        if tok == "<" and self.peek() == "{":
-            self.next()
-            t = self._fields(True)
-            self.expect(">")
-            return t
-        if tok == "<":
-            raise ValueError("a vector type")
-        if tok == "{":
-            return self._fields(False)
-        if tok.startswith("%"):
-            name = _unquote(tok[1:])
-            if name not in self.named:
-                raise ValueError(f"unknown type %{name}")
-            return self.named[name]
-        m = re.fullmatch(r"i(\d+)", tok)
-        return IntType(int(m.group(1))) if m else OtherType(tok)
-
-    def _fields(self, packed: bool) -> StructType:
-        fields: list[Type] = []
-        while not self.take("}"):
-            fields.append(self.type())
-            self.take(",")
-        return StructType(tuple(fields), packed)
-
-    def value(self, t: Type) -> Value:
-        tok = self.next()
-        if tok.startswith("%"):
-            return Local(_unquote(tok[1:]))
-        if tok.startswith("@"):
-            return GlobalRef(_unquote(tok[1:]))
-        if tok in ("undef", "poison", "null"):
-            return Undef()
-        if tok == "zeroinitializer":
-            return AggregateConst(None)
-        if tok.startswith('c"'):
-            data = re.sub(r"\\([0-9A-Fa-f]{2}|\\)", _unescape, tok[2:-1])
-            return AggregateConst(tuple(IntConst(ord(c), 8) for c in data))
-        if tok in ("[", "{", "<"):
-            if tok == "<":
-                self.expect("{")
-            elements: list[Value] = []
-            close = "]" if tok == "[" else "}"
-            while not self.take(close):
-                elements.append(self.value(self.type()))
-                self.take(",")
-            if tok == "<":
-                self.expect(">")
-            return AggregateConst(tuple(elements))
-        if tok == "getelementptr":
-            return self._const_gep()
-        if tok == "splat":
-            raise ValueError("a vector constant")
-        if isinstance(t, IntType):
-            number = {"true": 1, "false": 0}.get(tok)
-            return IntConst((int(tok) if number is None else number) % (1 << t.bits), t.bits)
-        raise ValueError(f"the constant {tok} of type {t}")
-
-    def _const_gep(self) -> Value:
-        self.flags()
-        if self.take("nuw"):
-            pass
-        self.expect("(")
-        source = self.type()
-        self.expect(",")
-        self.type()
-        base = self.value(OtherType("ptr"))
-        offset, t, first = 0, source, True
-        while self.take(","):
-            it = self.type()
-            index = self.value(it)
-            if not isinstance(index, IntConst):
-                raise ValueError("an index that is no number")
-            n = index.value - (1 << index.bits if index.value >> (index.bits - 1) else 0)
-            if first:
-                offset, first = n * size_of(t), False
-            elif isinstance(t, ArrayType):
-                offset, t = offset + n * size_of(t.element), t.element
-            elif isinstance(t, StructType):
-                offset, t = offset + field_offset(t, n), t.fields[n]
-        self.expect(")")
-        if isinstance(base, GlobalRef):
-            return ConstGep(base.name, offset)
-        if isinstance(base, ConstGep):
-            return ConstGep(base.base, base.offset + offset)
-        raise ValueError("a constant address")
-
-    def typed(self) -> tuple[Type, Value]:
-        t = self.type()
-        self.attributes()
-        return t, self.value(t)
-
-
-def _unescape(m: re.Match[str]) -> str:
-    return "\\" if m.group(1) == "\\" else chr(int(m.group(1), 16))
-
-
 _DBG = re.compile(r", !([\w.]+) !(\d+)")
 
 
@@ -309,10 +102,10 @@ def _instruction(text: str, types: dict[str, Type], meta: _Metadata) -> Instr:
     loop = meta.loop(marks.get("llvm.loop"))
     text = _DBG.sub("", text)
     try:
-        ln = _Line(text, types)
+        ln = Line(text, types)
         name = ""
         if len(ln.toks) > 2 and ln.toks[1] == "=":
-            name = _unquote(ln.next()[1:])
+            name = unquote(ln.next()[1:])
             ln.expect("=")
         made = _body(ln, name, loc, loop)
         return replace(made, flags=made.flags | {"fabric"}) if "hlsc.fabric" in marks else made
@@ -324,7 +117,7 @@ def _instruction(text: str, types: dict[str, Type], meta: _Metadata) -> Instr:
         ) from e
 
 
-def _body(ln: _Line, name: str, loc: Loc | None, loop: int | None) -> Instr:
+def _body(ln: Line, name: str, loc: Loc | None, loop: int | None) -> Instr:
     flags = ln.flags()
     op = ln.next()
     flags |= ln.flags()
@@ -362,26 +155,26 @@ def _body(ln: _Line, name: str, loc: Loc | None, loop: int | None) -> Instr:
             ln.expect("[")
             values.append(ln.value(t))
             ln.expect(",")
-            labels.append(_unquote(ln.next()[1:]))
+            labels.append(unquote(ln.next()[1:]))
             ln.expect("]")
             if not ln.take(","):
                 break
         return Instr(op, name, t, tuple(values), (t,) * len(values), labels=tuple(labels), loc=loc)
     if op == "br":
         if ln.take("label"):
-            return Instr(op, "", void, labels=(_unquote(ln.next()[1:]),), loc=loc, loop=loop)
+            return Instr(op, "", void, labels=(unquote(ln.next()[1:]),), loc=loc, loop=loop)
         t, c = ln.typed()
         both = []
         for _ in range(2):
             ln.expect(",")
             ln.expect("label")
-            both.append(_unquote(ln.next()[1:]))
+            both.append(unquote(ln.next()[1:]))
         return Instr(op, "", void, (c,), (t,), labels=tuple(both), loc=loc, loop=loop)
     if op == "switch":
         t, c = ln.typed()
         ln.expect(",")
         ln.expect("label")
-        targets = [_unquote(ln.next()[1:])]
+        targets = [unquote(ln.next()[1:])]
         cases = []
         ln.expect("[")
         while not ln.take("]"):
@@ -391,7 +184,7 @@ def _body(ln: _Line, name: str, loc: Loc | None, loop: int | None) -> Instr:
             cases.append(case.value)
             ln.expect(",")
             ln.expect("label")
-            targets.append(_unquote(ln.next()[1:]))
+            targets.append(unquote(ln.next()[1:]))
         return Instr(
             op, "", void, (c,), (t,), labels=tuple(targets), cases=tuple(cases), loc=loc, loop=loop
         )
@@ -452,7 +245,7 @@ def _body(ln: _Line, name: str, loc: Loc | None, loop: int | None) -> Instr:
             tuple(v for _, v in args),
             tuple(a for a, _ in args),
             flags,
-            callee=_unquote(callee[1:]),
+            callee=unquote(callee[1:]),
             loc=loc,
         )
     if op in ("extractvalue", "insertvalue"):
@@ -495,7 +288,7 @@ def parse_module(text: str) -> Module:
             module.functions[f.name] = f
             i = end
         elif m := _GLOBAL.match(line):
-            g = _global(_unquote(m.group(1)), m.group(2), types)
+            g = _global(unquote(m.group(1)), m.group(2), types)
             if g is not None:
                 module.globals[g.name] = g
         i += 1
@@ -504,7 +297,7 @@ def parse_module(text: str) -> Module:
 
 def _named_types(text: str) -> dict[str, Type]:
     bodies = {
-        _unquote(m.group(1)): m.group(2)
+        unquote(m.group(1)): m.group(2)
         for m in re.finditer(r'^%("(?:[^"\\]|\\.)*"|[\w.$-]+) = type (.*)$', text, re.M)
     }
     types: dict[str, Type] = {}
@@ -513,8 +306,8 @@ def _named_types(text: str) -> dict[str, Type]:
         if name in types:
             return
         for ref in re.findall(r'%("(?:[^"\\]|\\.)*"|[\w.$-]+)', bodies[name]):
-            resolve(_unquote(ref))
-        types[name] = _Line(bodies[name], types).type()
+            resolve(unquote(ref))
+        types[name] = Line(bodies[name], types).type()
 
     for name in bodies:
         resolve(name)
@@ -525,7 +318,7 @@ def _global(name: str, rest: str, types: dict[str, Type]) -> GlobalTable | None:
     m = re.search(r"\b(constant|global) ", rest)
     if m is None or name.startswith("llvm."):
         return None
-    ln = _Line(_DBG.sub("", rest[m.end() :]), types)
+    ln = Line(_DBG.sub("", rest[m.end() :]), types)
     t = ln.type()
     init = None
     if "external" not in rest[: m.start()]:
@@ -541,9 +334,9 @@ def _function(lines: list[str], types: dict[str, Type], meta: _Metadata) -> Func
     sub = re.search(r"!dbg !(\d+)", head)
     m = re.match(r'^define [^@]*@("(?:[^"\\]|\\.)*"|[\w.$-]+)(\(.*)$', head)
     assert m is not None, head
-    name = _unquote(m.group(1))
+    name = unquote(m.group(1))
     loc = meta.subprogram_loc(int(sub.group(1))) if sub else None
-    ln = _Line(re.sub(r" !dbg !\d+", "", m.group(2)), types)
+    ln = Line(re.sub(r" !dbg !\d+", "", m.group(2)), types)
     ln.expect("(")
     params: list[tuple[str, Type]] = []
     unnamed = 0
@@ -552,7 +345,7 @@ def _function(lines: list[str], types: dict[str, Type], meta: _Metadata) -> Func
             raise SourceError(f"{name} must not take variable arguments", loc, "name every argument")
         t = ln.type()
         ln.attributes()
-        pname = _unquote(ln.next()[1:]) if ln.peek().startswith("%") else str(unnamed)
+        pname = unquote(ln.next()[1:]) if ln.peek().startswith("%") else str(unnamed)
         unnamed += pname.isdigit()
         params.append((pname, t))
         ln.take(",")
@@ -569,7 +362,7 @@ def _function(lines: list[str], types: dict[str, Type], meta: _Metadata) -> Func
         if lm:
             if instrs:
                 blocks.append(Block(label, tuple(instrs)))
-            label, instrs = _unquote(lm.group(1)), []
+            label, instrs = unquote(lm.group(1)), []
             continue
         if line.lstrip().startswith("switch") and "]" not in line:
             while "]" not in lines[i]:

@@ -89,6 +89,8 @@ def _synthesis(case: Case, level: str) -> Made | Verdict:
         return Verdict("invalid", str(error))
     except HlscError as error:
         return Verdict("refused", str(error))
+    except TimeoutError:  # the time limit of a test
+        raise
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{type(error).__name__} in {Path(where.filename).name} {where.name}"
