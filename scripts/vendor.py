@@ -96,6 +96,8 @@ def _bit(args: argparse.Namespace, project: HlsProject, root: Path) -> None:
     bit = BitProject(project.spec, project.config, project.profile, args.hls, args.jobs)
     write_bit_project(bit, folder, rtl=rtl, ip=ip)
     print(f"Vivado project: {folder}")
+    if rtl is None and ip is None:
+        print(f"before bit.tcl: copy the IP that HLS exports (…/impl/ip) to {folder / 'ip'}")
     if vivado is not None:
         run_tool([vivado, "-mode", "batch", "-nojournal", "-source", "bit.tcl"], folder)
         print(f"wrote {folder / bit.stem}.bit and .hwh")

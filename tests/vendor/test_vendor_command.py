@@ -64,6 +64,7 @@ def test_prepared_projects_need_no_tool(tmp_path):
     folder = tmp_path / "vendor" / "gemm_systolic_tiny_pynq-z2"
     assert (folder / "hls" / "hls_config.cfg").is_file()
     assert (folder / "bit_vitis" / "bit.tcl").is_file()
+    assert f"copy the IP that HLS exports (…/impl/ip) to {folder / 'bit_vitis' / 'ip'}" in done.stdout
 
 
 def tool(folder: Path, name: str, text: str) -> None:
