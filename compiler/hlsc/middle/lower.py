@@ -15,8 +15,8 @@ from hlsc.middle.cfg import Cfg
 from hlsc.middle.expand import expand_memory_calls
 from hlsc.middle.graph import Builder
 from hlsc.middle.hoist import hoist_invariants
-from hlsc.middle.ifconvert import Environment
 from hlsc.middle.induction import Induction
+from hlsc.middle.instructions import Environment
 from hlsc.middle.llvmtext import parse_module
 from hlsc.middle.llvmtypes import ArrayType, Function, Instr, IntType, Module
 from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size, with_ports

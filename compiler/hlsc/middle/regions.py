@@ -15,7 +15,8 @@ from hlsc.errors import SourceError
 from hlsc.frontend.program import LoopFacts
 from hlsc.ir import Dependence, Loc, Region
 from hlsc.middle.cfg import Cfg, Loop, liveness
-from hlsc.middle.ifconvert import Environment, Leave, RegionGraph, convert
+from hlsc.middle.ifconvert import Leave, RegionGraph, convert
+from hlsc.middle.instructions import Environment
 from hlsc.middle.llvmtypes import Block, Instr, Local, Undef
 
 __all__ = ["Shape", "build_regions", "shape_regions"]

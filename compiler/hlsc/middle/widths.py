@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from hlsc.ir import COMPARE, Memory, Node, Process, Region
 from hlsc.middle.graph import Builder
-from hlsc.middle.ranges import ProcessRanges, Range
+from hlsc.middle.intervals import Range
+from hlsc.middle.ranges import ProcessRanges
 from hlsc.middle.simplify import dead_code, rebuild
 
 __all__ = ["narrow_widths"]
