@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from convloom.cli import main
-from convloom.commands import levels, run
+from convloom.commands import levels
 from convloom.commands.stack import build_stack, load_photo
 from convloom.commands.text import Progress, size, table
 from convloom.commands.ways import difference, exact
@@ -21,8 +21,9 @@ SIZE = "16"
 
 
 def test_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["run", "--size", SIZE, "--out", str(tmp_path / "r")]) == 0
+    code = main(["run", "--size", SIZE, "--out", str(tmp_path / "r")])
     printed = capsys.readouterr().out
+    assert code == 0, printed
     report = json.loads((tmp_path / "r" / "report.json").read_text())
     assert report["failed"] == 0 and f"{report['exact']} of {report['exact']} runs exact" in printed
     done = [row for row in report["rows"] if row["result"] == "exact"]
