@@ -162,9 +162,11 @@ def test_bench_measures_every_kernel(small: None, capsys: pytest.CaptureFixture[
 def test_fastest_measures_one_way_of_each_layer(
     small: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = run_json(capsys, "--fastest")["layers"]
+    rows = run_json(capsys, "--fastest", "1")["layers"]
     assert [row["name"] for row in rows] == [SMALL.layer.name, LARGER.layer.name]
     every = run_json(capsys)["layers"]
+    two = run_json(capsys, "--fastest", "2")["layers"]
+    assert len({(row["name"], row["kernel"]) for row in two}) == len(two) == 4
     for row in rows:
         least = min(r["roofline_cycles"] for r in every if r["name"] == row["name"])
         assert row["roofline_cycles"] == least
@@ -233,6 +235,7 @@ def test_a_batch_counts_per_image(small: None, capsys: pytest.CaptureFixture[str
     ("options", "text"),
     [
         (("--batch", "0"), "--batch must be at least 1, not 0"),
+        (("--fastest", "0"), "--fastest must be at least 1, not 0"),
         (("--cycle-budget", "0"), "--cycle-budget must be at least 1, not 0"),
         (("--lowering", "mec", "--kernel", "winograd"), "for kernel winograd, lowering mec"),
         (("--board", "pynq-z3"), "pynq-z3"),

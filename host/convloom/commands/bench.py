@@ -39,7 +39,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--suite", choices=tuple(SUITES), required=True)
     add("--kernel", choices=("all", *KERNELS), default="all", help="default: %(default)s")
     add("--lowering", metavar="NAME", help="only this one; default: all that are legal")
-    add("--fastest", action="store_true", help="only the way with the least roofline for each layer")
+    fastest = "for each layer only the N kernels of least roofline, each by its best lowering"
+    add("--fastest", type=int, metavar="N", help=fastest)
     add("--config", choices=config_names(), default="z2", help="default: %(default)s")
     add("--batch", type=int, default=1, metavar="N", help="images per call, default: %(default)s")
     add("--board", default="pynq-z2", metavar="PROFILE", help="default: %(default)s")
@@ -56,9 +57,12 @@ def _ways(entry: SuiteLayer, args: argparse.Namespace, bus: Bus) -> list[Way]:
         if args.kernel in ("all", *(short for short, name in KERNELS.items() if name == way.kernel))
         and args.lowering in (None, way.lowering)
     ]
-    if args.fastest and len(found) > 1:
-        return [min(found, key=lambda way: plan(entry.layer, way, bus, sys.maxsize).roof.cycles)]
-    return found
+    if args.fastest is None:
+        return found
+    best: dict[str, Way] = {}
+    for way in sorted(found, key=lambda way: plan(entry.layer, way, bus, sys.maxsize).roof.cycles):
+        best.setdefault(way.kernel, way)
+    return list(best.values())[: args.fastest]
 
 
 def _row(entry: SuiteLayer, task: Task, done: Measurement) -> dict[str, Any]:
@@ -150,10 +154,10 @@ def _print(rows: Sequence[dict[str, Any]]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; returns 0. ConvloomError where an output differs or nothing fits."""
-    if args.batch < 1:
-        raise ConvloomError(f"--batch must be at least 1, not {args.batch}")
-    if args.cycle_budget < 1:
-        raise ConvloomError(f"--cycle-budget must be at least 1, not {args.cycle_budget}")
+    for option in ("batch", "cycle_budget", "fastest"):
+        value = getattr(args, option)
+        if value is not None and value < 1:
+            raise ConvloomError(f"--{option.replace('_', '-')} must be at least 1, not {value}")
     SETTINGS.profile = args.board
     suite = [
         SuiteLayer(replace(entry.layer, n=args.batch), entry.times) for entry in load_suite(args.suite)
