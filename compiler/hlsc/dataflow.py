@@ -244,6 +244,7 @@ def recorded_run(
     *,
     include_dirs: Sequence[Path] = (),
     defines: Mapping[str, str] | None = None,
+    directives: Path | None = None,
     bounded: bool = True,
 ) -> tuple[Dataflow, Result, DataflowRun | None]:
     """A bench's calls on the threaded design; no run if the bench itself fails.
@@ -252,7 +253,7 @@ def recorded_run(
     Raises HlscError if the bench never calls the top.
     """
     options: dict[str, Any] = dict(include_dirs=include_dirs, defines=dict(defines or {}))
-    flow = Dataflow(compile_program(sources, top, **options))
+    flow = Dataflow(compile_program(sources, top, directives=directives, **options))
     bench = Testbench(sources, benches, top, record=True, **options)
     ports = [p for p in flow.program.ports if p.name != "ap_return"]
     arrays = {i: p.depth for i, p in enumerate(ports) if p.kind == "ap_memory"}

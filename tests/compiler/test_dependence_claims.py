@@ -70,3 +70,18 @@ def test_what_can_not_be_checked_is_said(tmp_path: Path, capsys: pytest.CaptureF
     argv = ["csim", str(source), "--tb", str(BENCH), "--top", "claims", "--args", "4 0"]
     assert main(argv) == 0
     assert "csim: DEPENDENCE is not checked: " in capsys.readouterr().err
+
+
+def test_a_promise_of_a_directive_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `hlsc explain` offers for string_match is a promise that its patterns do not keep."""
+    folder = Path(__file__).parents[2] / "examples" / "string_match"
+    argv = ["csim", str(folder / "string_match.cpp"), "--tb", str(folder / "string_match_tb.cpp")]
+    argv += ["--top", "string_match", "--directives"]
+    path = tmp_path / "promise.cfg"
+    promise = "variable=places type=inter direction=RAW dependent=false"
+    path.write_text(f"syn.directive.dependence=string_match/learn {promise}\n")
+    assert main([*argv, str(path)]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"{path}:1: DEPENDENCE inter RAW false must hold for places, but places[97] is" in said
+    assert main([*argv, str(tmp_path / "none.cfg")]) == 1
+    assert "none.cfg must be readable" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from hlsc.testbench import Result, is_source
 
 __all__ = [
     "add_bench",
+    "add_directives",
     "add_sources",
     "add_target",
     "bench_files",
@@ -44,6 +45,11 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--part", default="xc7z020clg400-1", metavar="PART", help="device (%(default)s)"
     )
+    add_directives(parser)
+
+
+def add_directives(parser: argparse.ArgumentParser) -> None:
+    """--directives."""
     parser.add_argument("--directives", type=Path, metavar="FILE", help="Tcl or cfg file of directives")
 
 

@@ -14,7 +14,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hlsc.commands.common import add_bench, add_sources, bench_files, compiling, show_output
+from hlsc.commands.common import (
+    add_bench,
+    add_directives,
+    add_sources,
+    bench_files,
+    compiling,
+    show_output,
+)
 from hlsc.errors import HlscError
 from hlsc.testbench import Result
 
@@ -26,6 +33,7 @@ def add(commands: Any) -> None:
     csim = commands.add_parser("csim", help="run a C++ or C test bench natively")
     add_sources(csim)
     add_bench(csim)
+    add_directives(csim)
     csim.add_argument(
         "--dataflow",
         default="sequence",
@@ -59,7 +67,13 @@ def _verdict(result: Result) -> int:
 
 
 def _claims(options: argparse.Namespace) -> bool:
-    """Whether the sources, or headers beside them or on the include path, speak of DEPENDENCE."""
+    """Whether the directives, sources, or headers beside them or on the include path speak of
+    DEPENDENCE."""
+    from hlsc.frontend.directives import read_directives
+
+    given = read_directives(options.directives) if options.directives else ()
+    if any(d.pragma.name == "DEPENDENCE" for d in given):
+        return True
     folders = {p.absolute().parent for p in options.files} | set(options.include)
     headers = [h for folder in folders for h in folder.glob("*.h*") if h.is_file()]
     pragma = re.compile(r"#\s*pragma\s+HLS\s+DEPENDENCE\b|_Pragma\(.*HLS\s+DEPENDENCE\b", re.I)
@@ -75,9 +89,8 @@ def _watched(options: argparse.Namespace, benches: list[Path], running: dict[str
 
     given = compiling(options)
     try:
-        _, result, run = recorded_run(
-            options.files, benches, options.top, running, bounded=False, **given
-        )
+        how = {"directives": options.directives, "bounded": False, **given}
+        _, result, run = recorded_run(options.files, benches, options.top, running, **how)
     except HlscError as error:
         print(f"csim: DEPENDENCE is not checked: {error}", file=sys.stderr)
         return _verdict(Testbench(options.files, benches, options.top, **given).run(**running))
@@ -90,7 +103,8 @@ def _watched(options: argparse.Namespace, benches: list[Path], running: dict[str
 def _threads(options: argparse.Namespace, benches: list[Path], running: dict[str, Any]) -> int:
     from hlsc.dataflow import difference, explain_run, recorded_run
 
-    flow, result, run = recorded_run(options.files, benches, options.top, running, **compiling(options))
+    how = {"directives": options.directives, **compiling(options)}
+    flow, result, run = recorded_run(options.files, benches, options.top, running, **how)
     show_output(result)
     problem = f"the test bench {result.ending}" if result.ending else ""
     if run is not None:

@@ -8,7 +8,14 @@ import json
 import sys
 from typing import Any
 
-from hlsc.commands.common import add_bench, add_sources, bench_files, compiling, show_output
+from hlsc.commands.common import (
+    add_bench,
+    add_directives,
+    add_sources,
+    bench_files,
+    compiling,
+    show_output,
+)
 
 __all__ = ["add", "run"]
 
@@ -18,6 +25,7 @@ def add(commands: Any) -> None:
     depths = commands.add_parser("fifo-depths", help="propose FIFO depths from a test bench's run")
     add_sources(depths)
     add_bench(depths)
+    add_directives(depths)
     depths.add_argument("--json", action="store_true", help="print the depths as JSON")
 
 
@@ -27,7 +35,12 @@ def run(options: argparse.Namespace) -> int:
 
     benches, running = bench_files(options)
     flow, result, done = recorded_run(
-        options.files, benches, options.top, running, **compiling(options)
+        options.files,
+        benches,
+        options.top,
+        running,
+        directives=options.directives,
+        **compiling(options),
     )
     if done is None:
         show_output(result)
