@@ -170,7 +170,7 @@ def write_baseline(name: str, found: Found) -> None:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=f"resources of the kernels at {CONFIG}, by yosys")
     parser.add_argument("kernel", nargs="*", help="default: all")
-    parser.add_argument("--write", action="store_true", help=f"renew {BASELINE.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help="renew the baseline")
     parser.add_argument("--strict", action="store_true", help="fail where a limit is exceeded")
     parser.add_argument("--jobs", type=int, default=1, help="modules synthesised at a time")
     args = parser.parse_args(argv)

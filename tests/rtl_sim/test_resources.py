@@ -93,6 +93,29 @@ def test_an_unknown_kernel_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     assert "error: kernel must be one of conv_linebuffer" in capsys.readouterr().err
 
 
+CSYNTH = "<profile><AreaEstimates><Resources><LUT>4321</LUT></Resources></AreaEstimates></profile>\n"
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What vendor tools left is shown, --strict fails on a limit, --write keeps the other kernels."""
+    found = copy.deepcopy(BASELINE["gemm_systolic"])
+    monkeypatch.setattr(resources, "measured", lambda name, jobs: copy.deepcopy(found))
+    monkeypatch.setattr(resources, "BASELINE", tmp_path / "resources.json")
+    monkeypatch.setenv("CONVLOOM_BUILD", str(tmp_path))
+    report = tmp_path / "vendor/gemm_systolic_z2_pynq-z2/hls/project/solution1/syn/report/csynth.xml"
+    report.parent.mkdir(parents=True)
+    report.write_text(CSYNTH)
+    assert resources.main(["gemm_systolic", "--strict", "--write"]) == 0
+    assert "HLS estimate, kernel (version unknown)  4321" in capsys.readouterr().out
+    found["total"]["lut"] += 10_000
+    assert resources.main(["gemm_systolic", "conv_winograd", "--write"]) == 0
+    assert "against the baseline: lut" in capsys.readouterr().out
+    assert resources.main(["gemm_systolic", "--strict"]) == 1
+    assert list(resources.read_baseline()) == ["conv_winograd", "gemm_systolic"]
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("kernel", kernel_names())
 def test_synthesis_agrees_with_the_baseline(kernel: str) -> None:
