@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 
 from hlsc.explain import Explanation, Fill, LoopView
-from hlsc.explain_text import columns, headline, operations, slots
+from hlsc.explain_text import blocks, columns, headline, operations, slots
 from hlsc.ir import Loc
 
 __all__ = ["html"]
@@ -38,6 +38,9 @@ def html(found: Explanation) -> str:
     r = found.report
     title = escape(f"{found.top} on {r['part']}, clock {r['clock_ns']:g} ns")
     body = [part for loop in found.loops for part in _loop(found, loop)]
+    if found.report["blocks"]:
+        body.append("<h2>Outside loops</h2>")
+        body += [f"<p>{escape(line)}</p>" for line in blocks(found)]
     if found.fifos:
         body.append("<h2>FIFOs in co-simulation</h2>")
         body += [_fill(f) for f in found.fifos]

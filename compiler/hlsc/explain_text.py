@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hlsc.explain import Explanation, Fill, LoopView, Port, Row
 
-__all__ = ["columns", "headline", "operations", "slots", "text"]
+__all__ = ["blocks", "columns", "headline", "operations", "slots", "text"]
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 64  # columns of a fill over time
@@ -19,12 +19,19 @@ def text(found: Explanation) -> str:
     lines = [f"{found.top} on {r['part']}, clock {r['clock_ns']:g} ns"]
     for loop in found.loops:
         lines += ["", *_loop(found, loop)]
+    lines += ["", *blocks(found)] if r["blocks"] else []
     if found.fifos:
         lines += ["", "FIFOs in co-simulation (words over time)"]
         for fill in found.fifos:
             lines += _fill(fill)
     lines += [f"cosim: {p}" for p in found.problems]
     return "\n".join(lines) + "\n"
+
+
+def blocks(found: Explanation) -> list[str]:
+    """What runs once, outside loops."""
+    rows = found.report["blocks"]
+    return [f"block {b['process']}.{b['name']}: {b['cycles']} cycles" for b in rows]
 
 
 def headline(loop: LoopView) -> str:

@@ -117,7 +117,7 @@ def test_page_with_fills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     parser = Page()
     parser.feed(page.read_text())
     assert parser.open == [] and len(parser.paths) == 4  # fill and depth of two FIFOs
-    for part in ("loop total.add", "loop centre.subtract", "depth 16, 96 words"):
+    for part in ("Outside loops", "loop total.add", "loop centre.subtract", "depth 16, 96 words"):
         assert part in page.read_text()
     # A filled FIFO touches the line of its depth.
     assert "V4.0H" in parser.paths[0]
