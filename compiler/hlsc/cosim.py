@@ -20,7 +20,7 @@ from typing import Any
 
 from hlsc import flow
 from hlsc.cosim_compare import compare_call
-from hlsc.cosim_hang import HANG, explain_hang
+from hlsc.cosim_hang import HANG, broken_promises, explain_hang
 from hlsc.errors import HlscError
 from hlsc.frontend import compile_program
 from hlsc.rtlsim import STALLS, RtlKernel
@@ -133,11 +133,15 @@ def cosim(
         return Cosim(top, result, report, problems=(f"the test bench must call {top}",))
     how: dict[str, Any] = dict(stall=stall, seed=seed, trace=trace, timeout=timeout)
     found = check_rtl(kernel, report, result, **how)
-    if any(HANG in p for p in found.problems):
-        if not watch:  # the FIFOs tell why
-            found = check_rtl(rtl(trace=trace is not None, watch=True), report, result, **how)
+    if found.problems:
         program = compile_program(sources, top, directives=directives, **options)
-        found = replace(found, problems=(*found.problems, *explain_hang(program, found)))
+        why: list[str] = []
+        if any(HANG in p for p in found.problems):
+            if not watch:  # the FIFOs tell why
+                found = check_rtl(rtl(trace=trace is not None, watch=True), report, result, **how)
+            why = explain_hang(program, found)
+        why += broken_promises(program, result)
+        found = replace(found, problems=(*found.problems, *why))
     return found
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why the RTL stopped in co-simulation: from the C++ on bounded FIFOs, else from the RTL's own."""
+"""Why the RTL stopped in co-simulation: from the C++ on bounded FIFOs, else from the RTL's own.
+
+And why it may be wrong: a DEPENDENCE pragma that the calls do not keep.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from hlsc.dataflow import Dataflow, explain_run
 from hlsc.deadlock import Fifo, Wait, explain, find_ring
 from hlsc.errors import HlscError
 from hlsc.frontend.program import Program
+from hlsc.testbench import Result
 
 if TYPE_CHECKING:
     from hlsc.cosim import Cosim
 
-__all__ = ["HANG", "explain_hang"]
+__all__ = ["HANG", "broken_promises", "explain_hang"]
 
 HANG = "the RTL must make progress"
 """How the simulation's message of a hang begins (rtlsim_harness.cpp)."""
@@ -52,6 +56,18 @@ def explain_hang(program: Program, found: Cosim) -> list[str]:
             f"together: deepen {' or '.join(full)}"
         )
     return [text]
+
+
+def broken_promises(program: Program, bench: Result) -> list[str]:
+    """DEPENDENCE pragmas that a bench's calls break."""
+    if not any(facts.dependences for facts in program.loops.values()):
+        return []
+    try:
+        flow = Dataflow(program)
+        run = flow.run(bench.arguments, bench.calls, depths=dict.fromkeys(flow.names, 0))
+    except HlscError as error:
+        return [f"DEPENDENCE is not checked: {error}"]
+    return [str(v) for v in run.violations]
 
 
 def rtl_waits(program: Program, found: Cosim) -> list[Wait]:

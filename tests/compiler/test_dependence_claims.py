@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from hlsc.cli import main
+from hlsc.cosim import cosim
 from hlsc.dataflow import difference, recorded_run
 
 FOLDER = Path(__file__).parent / "cosim"
+FALSE_PROMISE = "variable=places type=inter direction=RAW dependent=false"
 SOURCE, BENCH = FOLDER / "claims.cpp", FOLDER / "claims_tb.cpp"
 
 
@@ -72,14 +74,24 @@ def test_what_can_not_be_checked_is_said(tmp_path: Path, capsys: pytest.CaptureF
     assert "csim: DEPENDENCE is not checked: " in capsys.readouterr().err
 
 
+def test_cosimulation_names_the_promise_behind_wrong_rtl(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "examples" / "string_match"
+    path = tmp_path / "promise.cfg"
+    path.write_text(f"syn.directive.dependence=string_match/learn {FALSE_PROMISE}\n")
+    files = [folder / "string_match.cpp"], [folder / "string_match_tb.cpp"]
+    found = cosim(*files, "string_match", directives=path)
+    *differ, promise = found.problems
+    assert len(differ) > 0 and all("return is " in p for p in differ)
+    assert f"{path}:1: DEPENDENCE inter RAW false must hold for places" in promise
+
+
 def test_a_promise_of_a_directive_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What `hlsc explain` offers for string_match is a promise that its patterns do not keep."""
     folder = Path(__file__).parents[2] / "examples" / "string_match"
     argv = ["csim", str(folder / "string_match.cpp"), "--tb", str(folder / "string_match_tb.cpp")]
     argv += ["--top", "string_match", "--directives"]
     path = tmp_path / "promise.cfg"
-    promise = "variable=places type=inter direction=RAW dependent=false"
-    path.write_text(f"syn.directive.dependence=string_match/learn {promise}\n")
+    path.write_text(f"syn.directive.dependence=string_match/learn {FALSE_PROMISE}\n")
     assert main([*argv, str(path)]) == 1
     (said,) = capsys.readouterr().err.splitlines()
     assert f"{path}:1: DEPENDENCE inter RAW false must hold for places, but places[97] is" in said
