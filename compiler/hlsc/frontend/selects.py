@@ -15,6 +15,9 @@ from hlsc.frontend.llvmtext import Function, Metadata
 __all__ = ["select_values"]
 
 _SELECT = re.compile(r"^\s*(%[\w.$-]+) = select i1 (\S+), ptr (\S+), ptr ([^,\s]+)")
+_JOIN = re.compile(r"^\s*(%[\w.$-]+) = phi ptr (\[.*\])(?:, !|$)")
+_WAY = re.compile(r"\[ ([%@][\w.$-]+), %([\w.$-]+) \]")
+_LOAD = re.compile(r"^\s*(%[\w.$-]+) = load (i\d+), ptr (%[\w.$-]+)(.*)$")
 _CONST = re.compile(r"^\s*(%[\w.$-]+) = select i1 (\S+), i\d+ (\d+), i\d+ (\d+)(?:,|$)")
 _SHIFT = re.compile(r"^\s*(%[\w.$-]+) = (lshr|ashr|shl) ((?:\w+ )*)(i\d+) (\S+), (%[\w.$-]+)(?:,|$)")
 _DEBUG = re.compile(r", !dbg !\d+")
@@ -22,8 +25,40 @@ _DEBUG = re.compile(r", !dbg !\d+")
 
 def select_values(f: Function, metadata: Metadata) -> None:
     """In place; a store to a selected address, or an address that a loop carries, is an error."""
+    _joined(f)
     _addresses(f, metadata)
     _shifts(f)
+
+
+def _joined(f: Function) -> None:
+    """A load from an address that branches chose becomes a load in each branch, if nothing is stored
+    between the join and the load."""
+    for b in f.blocks:
+        for line in list(b.lines):
+            if not (m := _JOIN.match(line)):
+                continue
+            name, ways = m.group(1), _WAY.findall(m.group(2))
+            uses = [(x, y) for x in f.blocks for y in x.lines if y != line and _uses(y, name)]
+            at = b.lines.index(line)
+            loads = [_LOAD.match(y) if x is b else None for x, y in uses]
+            last = max((b.lines.index(y) for x, y in uses if x is b), default=at)
+            stored = any(" store " in y or "@llvm.mem" in y for y in b.lines[at:last])
+            if stored or not loads or any(x is None or x.group(3) != name for x in loads):
+                continue
+            for k, load in enumerate(x for x in loads if x is not None):
+                kind, rest, arms = load.group(2), load.group(4), []
+                for address, before in ways:
+                    value = f"{name}.way{k}.{len(arms)}"
+                    source = next(x for x in f.blocks if x.name == before)
+                    source.lines.insert(-1, f"  {value} = load {kind}, ptr {address}{rest}")
+                    arms.append(f"[ {value}, %{before} ]")
+                b.lines[b.lines.index(load.group())] = ""
+                b.lines.insert(at, f"  {load.group(1)} = phi {kind} {', '.join(arms)}{_debug(line)}")
+            b.lines = [x for x in b.lines if x and x != line]
+
+
+def _uses(line: str, name: str) -> bool:
+    return re.search(re.escape(name) + r"(?![\w.$-])", line) is not None
 
 
 def _debug(line: str) -> str:

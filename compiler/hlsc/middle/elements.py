@@ -93,7 +93,8 @@ def indices(
             q, r = _divide(leaf, d, left, parts, bounds)
         consts[d] += q
         left = r
-        if not parts[d] and not 0 <= consts[d] < extent:
+        # Beside an index too: clang makes a member of each run of rows of a table.
+        if not 0 <= (q if parts[d] else consts[d]) < extent:
             outside += 1
     return tuple(Index(c, tuple(p)) for c, p in zip(consts, parts, strict=True)), outside
 
