@@ -46,7 +46,8 @@ def _joined(f: Function) -> None:
             if stored or not loads or any(x is None or x.group(3) != name for x in loads):
                 continue
             for k, load in enumerate(x for x in loads if x is not None):
-                kind, rest, arms = load.group(2), load.group(4), []
+                arms: list[str] = []
+                kind, rest = load.group(2), load.group(4)
                 for address, before in ways:
                     value = f"{name}.way{k}.{len(arms)}"
                     source = next(x for x in f.blocks if x.name == before)

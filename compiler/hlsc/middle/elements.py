@@ -60,7 +60,13 @@ def leaves_of(t: Type) -> list[Leaf]:
             ]
         raise ValueError(str(t))
 
-    return walk(t, "", 0, ())
+    found = walk(t, "", 0, ())
+    if isinstance(t, StructType) and t.packed and len({leaf.bits for leaf in found}) == 1:
+        size = size_of(IntType(found[0].bits))
+        if size_of(t) % size == 0:
+            # A table that clang took apart, a member per run of rows: one row of all its elements.
+            return [Leaf("", 0, found[0].bits, ((size_of(t) // size, size),))]
+    return found
 
 
 def indices(
