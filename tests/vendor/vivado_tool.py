@@ -164,6 +164,9 @@ class VivadoTool:
         elif kind == "file" and name == "synth_checkpoint_mode":
             if value not in ("None", "Singular", "Hierarchical"):
                 raise Refusal(f"unknown synth_checkpoint_mode {value}")
+        elif kind == "run" and name == "STEPS.SYNTH_DESIGN.ARGS.NO_SRLEXTRACT":
+            if subject != "synth_1" or value not in ("true", "false"):
+                raise Refusal(f"{name} of {subject} takes true or false, for synthesis")
         elif kind in ("core", "bus", "block", "register", "field"):
             self.packager.set_property(kind, subject, name, value)
         else:
@@ -343,11 +346,14 @@ class VivadoTool:
         return ""
 
     def _wait_on_run(self, options: dict[str, str], plain: list[str]) -> str:
-        return self._get_runs(options, plain)
-
-    def _get_runs(self, options: dict[str, str], plain: list[str]) -> str:
         if plain[0] not in self.runs:
             raise Refusal(f"run {plain[0]} was not launched")
+        return ""
+
+    def _get_runs(self, options: dict[str, str], plain: list[str]) -> str:
+        self._need(self.project, "create_project")
+        if plain[0] not in ("synth_1", "impl_1"):
+            raise Refusal(f"no run {plain[0]}")
         return f"run:{plain[0]}"
 
     def _open_run(self, options: dict[str, str], plain: list[str]) -> str:

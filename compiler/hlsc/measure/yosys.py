@@ -26,10 +26,12 @@ __all__ = ["Cell", "Netlist", "modules_of", "run_yosys", "stub", "synthesised", 
 TIMEOUT = 1800.0
 
 # ABC, run inside the same process, takes standard output with it: results come as files.
+# A shift register in a LUT (SRL16E) takes 1.6 ns from the clock to its output, a flip-flop 0.5, and
+# there are flip-flops enough: chains stay flip-flops, here and in Vivado (scripts/vivado/bit.tcl).
 _SCRIPT = """\
 read_verilog -sv design.sv
 hierarchy -check -top {top}
-synth_xilinx -family xc7 -top {top} -flatten -noiopad -noclkbuf
+synth_xilinx -family xc7 -top {top} -flatten -nosrl -noiopad -noclkbuf
 write_json netlist.json
 """
 
