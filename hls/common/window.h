@@ -70,16 +70,14 @@ struct LineRing {
 /// it is `ahead` of the window's last line, and every line before its first is free.
 template <int TAPS, int LINES, int BITS>
 struct RingStanding {
-  bool above;  // the last line is loaded …
-  bool level;  // … or just being loaded
+  bool above;  // the last line is loaded
   bool room;   // there is a free line …
   bool full;   // … or just none, and words of the first line must be released
 
-  RingStanding() : above(false), level(false), room(false), full(false) {}
+  RingStanding() : above(false), room(false), full(false) {}
 
   explicit RingStanding(ap_int<BITS> ahead)
       : above(ahead > 0),
-        level(ahead == 0),
         room(ahead < LINES - TAPS + 1),
         full(ahead == LINES - TAPS + 1) {}
 
@@ -87,7 +85,6 @@ struct RingStanding {
 #pragma HLS INLINE
     RingStanding chosen;
     chosen.above = first ? a.above : b.above;
-    chosen.level = first ? a.level : b.level;
     chosen.room = first ? a.room : b.room;
     chosen.full = first ? a.full : b.full;
     return chosen;

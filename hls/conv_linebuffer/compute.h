@@ -89,8 +89,8 @@ convolve_windows:
     const bool last_use = s.depthwise || last_of_blocks;
     const bool last_of_window = last_word && last_of_blocks;
     const bool last_of_row = last_of_window && out_column.n == s.last_out_column;
-    const bool multiply =
-        !multiplied && (columns_are.above || (columns_are.level && word.n < ring.at.n));
+    // Whole columns only: waiting for single words would be part of the longest path.
+    const bool multiply = !multiplied && columns_are.above;
     const bool take =
         !fed && (columns_are.room || (columns_are.full && last_use && ring.at.n < word.n));
     const bool change = loaded && multiplied;
