@@ -77,9 +77,7 @@ struct RingStanding {
   RingStanding() : above(false), room(false), full(false) {}
 
   explicit RingStanding(ap_int<BITS> ahead)
-      : above(ahead > 0),
-        room(ahead < LINES - TAPS + 1),
-        full(ahead == LINES - TAPS + 1) {}
+      : above(ahead > 0), room(ahead < LINES - TAPS + 1), full(ahead == LINES - TAPS + 1) {}
 
   static RingStanding either(bool first, const RingStanding& a, const RingStanding& b) {
 #pragma HLS INLINE
