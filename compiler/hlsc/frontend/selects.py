@@ -17,6 +17,9 @@ __all__ = ["select_values"]
 _SELECT = re.compile(r"^\s*(%[\w.$-]+) = select i1 (\S+), ptr (\S+), ptr ([^,\s]+)")
 _JOIN = re.compile(r"^\s*(%[\w.$-]+) = phi ptr (\[.*\])(?:, !|$)")
 _WAY = re.compile(r"\[ ([%@][\w.$-]+), %([\w.$-]+) \]")
+_FIELD = re.compile(
+    r"^\s*(%[\w.$-]+) = getelementptr (.*?), ptr (%[\w.$-]+)((?:, i\d+ \d+)+(?:, !.*)?)$"
+)
 _LOAD = re.compile(r"^\s*(%[\w.$-]+) = load (i\d+), ptr (%[\w.$-]+)(.*)$")
 _CONST = re.compile(r"^\s*(%[\w.$-]+) = select i1 (\S+), i\d+ (\d+), i\d+ (\d+)(?:,|$)")
 _SHIFT = re.compile(r"^\s*(%[\w.$-]+) = (lshr|ashr|shl) ((?:\w+ )*)(i\d+) (\S+), (%[\w.$-]+)(?:,|$)")
@@ -25,9 +28,33 @@ _DEBUG = re.compile(r", !dbg !\d+")
 
 def select_values(f: Function, metadata: Metadata) -> None:
     """In place; a store to a selected address, or an address that a loop carries, is an error."""
+    _fields(f)
     _joined(f)
     _addresses(f, metadata)
     _shifts(f)
+
+
+def _fields(f: Function) -> None:
+    """A constant offset from an address that branches chose becomes one in each branch."""
+    for b in f.blocks:
+        at = 0
+        while at < len(b.lines):
+            joined = _JOIN.match(b.lines[at])
+            fields = [m for x in b.lines if joined and (m := _FIELD.match(x))]
+            field = next((m for m in fields if joined and m.group(3) == joined.group(1)), None)
+            if joined is None or field is None:
+                at += 1
+                continue
+            result, how, _, offset = field.groups()
+            arms = []
+            for k, (address, before) in enumerate(_WAY.findall(joined.group(2))):
+                source = next(x for x in f.blocks if x.name == before)
+                line = f"  {result}.way{k} = getelementptr {how}, ptr {address}{offset}"
+                source.lines.insert(-1, line)
+                arms.append(f"[ {result}.way{k}, %{before} ]")
+            b.lines.remove(field.group())
+            line = f"  {result} = phi ptr {', '.join(arms)}{_debug(joined.group())}"
+            b.lines.insert(at + 1, line)
 
 
 def _joined(f: Function) -> None:
