@@ -14,7 +14,8 @@ import pytest
 from hlsc.interp import interpret
 from hlsc.ir import Channel, Design, Memory, Node, Port, Process, Region
 from hlsc.middle.arithmetic import balance_sums, csd_digits, multiply_by_constants
-from hlsc.middle.graph import Builder, evaluate, signed
+from hlsc.middle.bits import evaluate, signed
+from hlsc.middle.graph import Builder
 from hlsc.middle.hoist import hoist_invariants
 from hlsc.middle.promote import promote_registers
 from hlsc.middle.ranges import ProcessRanges

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from hlsc.errors import SourceError
 from hlsc.ir import Loc
-from hlsc.middle.graph import signed
+from hlsc.middle.bits import signed
 from hlsc.middle.llvmtypes import (
     Access,
     ArrayType,

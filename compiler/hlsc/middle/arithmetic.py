@@ -12,7 +12,8 @@ from functools import lru_cache
 from heapq import heapify, heappop, heappush
 
 from hlsc.ir import COMPARE, Node, Region
-from hlsc.middle.graph import Builder, signed
+from hlsc.middle.bits import signed
+from hlsc.middle.graph import Builder
 from hlsc.middle.simplify import dead_code, rebuild
 
 __all__ = ["balance_sums", "csd_digits", "multiply_by_constants", "rows_of_adders", "shift_add_factors"]

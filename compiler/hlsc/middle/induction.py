@@ -7,8 +7,8 @@ offset, and only the bounds of j tell that it belongs to the inner dimension.
 
 from __future__ import annotations
 
+from hlsc.middle.bits import signed
 from hlsc.middle.cfg import Cfg, Loop
-from hlsc.middle.graph import signed
 from hlsc.middle.llvmtypes import Instr, IntConst, IntType, Local, Term, Value
 
 __all__ = ["Induction"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hlsc.ir import COMPARE, Node
-from hlsc.middle.graph import signed
+from hlsc.middle.bits import signed
 
 __all__ = ["Range", "transfer"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hlsc.ir import COMPARE, Node, Process, Region
-from hlsc.middle.graph import signed
+from hlsc.middle.bits import signed
 from hlsc.middle.intervals import Range, transfer
 
 __all__ = ["ProcessRanges"]
