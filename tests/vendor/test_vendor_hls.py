@@ -19,6 +19,8 @@ from hlsc.frontend.directives import read_directives
 from hlsc.lint import lint, select
 from vboard.profile import load_profile, profile_names
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def project(kernel: str, board: str = "pynq-z2", config: str = "tiny") -> HlsProject:
     return HlsProject(load_kernel(kernel), config, load_profile(board))
@@ -186,7 +188,7 @@ def test_projects_are_the_same_every_time_and_name_no_place(tmp_path):
     for file in one:
         data = (tmp_path / "one" / file).read_bytes()
         assert data == (tmp_path / "two" / file).read_bytes(), file
-        assert str(tmp_path).encode() not in data and b"/work/" not in data, file
+        assert not [p for p in (tmp_path, ROOT) if str(p).encode() in data], file
 
 
 @pytest.mark.parametrize("kernel", kernel_names())
