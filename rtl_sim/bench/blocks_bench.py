@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from bench.blocks import BLOCKS, Block, rom_word
 from bench.runner import PAUSES, pauses
 
 
-class Checker:
+class Checker(ABC):
     """One instance and its model.  `drive` sets a cycle's inputs, `look` compares and steps the model.
 
     The first difference is kept in `error`; nothing is checked after it.
@@ -51,11 +52,13 @@ class Checker:
     def word(self) -> int:
         return self.rng.getrandbits(self.width)
 
+    @abstractmethod
     def drive(self) -> None:
-        raise NotImplementedError
+        """Set the inputs of the cycle."""
 
+    @abstractmethod
     def look(self) -> None:
-        raise NotImplementedError
+        """Compare the outputs of the cycle and step the model."""
 
 
 class StreamChecker(Checker):
