@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("pynq")
-pytest.importorskip("vboard")
+pytest.importorskip("pynq", reason="pynq is in the board extra")
 
 from driver_support import LAYER, tensors
 from virtual_board import check_next, load, start

@@ -30,7 +30,7 @@ from vboard.library import build_library, design
 from vboard.profile import load_profile
 
 if importlib.util.find_spec("pynq") is None:  # importing it would look for boards
-    pytest.skip("needs the package pynq", allow_module_level=True)
+    pytest.skip("pynq is in the board extra", allow_module_level=True)
 
 BOARDS = ("pynq-z2", "kv260")
 

@@ -58,7 +58,10 @@ def interpreters() -> tuple[tuple[str, ...], ...]:
 
 
 def tcl_argv() -> tuple[str, ...]:
-    """The first interpreter; a test that finds none is skipped, which CI forbids."""
+    """The first interpreter.
+
+    A test is skipped, which CI forbids, where tclsh is missing and Python was built without tkinter.
+    """
     if not interpreters():
         pytest.skip("no Tcl interpreter: apt install tcl (or python3-tk)")
     return interpreters()[0]
