@@ -268,6 +268,30 @@ PLAIN = {
 template <int K> int scaled(int v) { return v * K; }
 template <class T> int scaled(int v) { return int(T(v)) * 2; }""",
     ),
+    "structures_of_arrays": (
+        """\
+  T s;
+  for (int i = 0; i < 3; ++i) {
+    s.a[i] = in.read();
+    s.u[i].p = in.read();
+    for (int k = 0; k < 4; ++k) s.u[i].q[k] = in.read();
+    for (int k = 0; k < 5; ++k) s.b[i][k] = in.read();
+  }
+  for (int k = 0; k < 5; ++k) s.c[k] = in.read();
+  for (int r = 0; r < n; ++r)
+    for (int j = 1; j < 6; ++j) {
+#pragma HLS PIPELINE
+      unsigned x = in.read();
+      int m = x % 3 - 9;
+      out.write(s.c[j - 1] + s.b[m + 9][j - 1] - s.a[m + 9]);
+      s.c[5 - j] ^= s.b[2][j - 1] + s.u[m + 9].p;
+      s.u[m + 9].q[j % 3 + 1] += s.u[2].q[j / 2] - r;
+      s.b[j / 3 + 1][x >> 8 & 3] += s.u[j % 3].q[3 - (x >> 5 & 1)];
+    }
+  for (int k = 0; k < 4; ++k) out.write(s.u[k % 3].q[k] + s.b[k % 3][k] + s.a[k % 3] + s.c[k]);""",
+        """struct U { short p; int q[4]; };
+struct T { int a[3]; U u[3]; short b[3][5]; int c[5]; };""",
+    ),
     "inline_off_and_streams": (
         """\
   int s = 0;

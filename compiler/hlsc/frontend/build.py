@@ -250,9 +250,21 @@ def _leftover(module: ModuleText) -> list[tuple[int, Loc | None]]:
     return found
 
 
+def _combined(text: str) -> str:
+    """A round for counters whose address went through a structure, as those of a concatenation do."""
+    module = ModuleText(passes.run_passes(hide_indices(ModuleText(text)), passes.COMBINE))
+    expose_indices(module)
+    return passes.run_passes(str(module), passes.UNROLL)
+
+
 def _unroll(text: str, table: Mapping[int, SourceLoop]) -> str:
     text = passes.run_passes(text, passes.UNROLL)
-    text = passes.until(text, passes.UNROLL_HARDER, _left)
+    rounds = [
+        lambda x: passes.run_passes(x, passes.UNROLL),
+        lambda x: passes.run_passes(x, ("sroa", *passes.UNROLL)),
+        _combined,
+    ]
+    text = passes.until(text, rounds, _left)
     module = ModuleText(text)
     if left := _leftover(module):
         key, loc = left[0]

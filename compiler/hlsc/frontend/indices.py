@@ -2,9 +2,11 @@
 """Indices of arrays, kept apart from their addresses while LLVM cleans up.
 
 instcombine moves the constant of `a[2][j + 5]` to the row's: bytes that also are `a[3][j - 3]`.  That
-is one place but not one bank, so which dimension an index counts must survive.  It also computes
-`a[x >> 5 & 1]` of four-byte elements with the offset `x >> 3 & 4`, which is no index any more.  So such
-variable indices are passed through a function that LLVM knows nothing of.
+is one place but not one bank, so which dimension an index counts must survive.  In a structure
+`s.b[j - 1]` would look like `s.a[j + 2]` where `int a[3]` stands before `b`.  It also computes
+`a[x >> 5 & 1]` of four-byte elements with the offset `x >> 3 & 4`, which is no index any more.  So
+variable indices are passed through a function that LLVM knows nothing of, but for plain arrays, unless
+their index is made by shifts and masks.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ _DECLARE = (
 _GEP = re.compile(r"^\s*(%[\w.$-]+) = getelementptr .*?, ptr ([%@][\w.$-]+)((?:, i\d+ [^,\s]+)*)")
 _ALLOCA = re.compile(r"^\s*(%[\w.$-]+) = alloca (.*?)(?:, align|, !dbg|$)")
 _GLOBAL = re.compile(r"(@[\w.$-]+) = .*?(?:constant|global) (\[.*)", re.S)
+_PLAIN = re.compile(r"\[\d+ x i\d+\]")
 _CALL = re.compile(r"^\s*(%[\w.$-]+) = call i64 @hlsc\.index\(i64 (\S+)\)")
 
 
@@ -53,10 +56,10 @@ def _hide(f: Function, tables: dict[str, str]) -> None:
                 types[m.group(1)] = m.group(2)
             elif m := _GEP.match(line):
                 # Blocks stand in an order in which definitions come first, but for addresses in loops.
-                kind = types.setdefault(m.group(1), types.get(m.group(2), "[["))
+                kind = types.setdefault(m.group(1), types.get(m.group(2), ""))
                 indices = m.group(3)
                 for value in dict.fromkeys(re.findall(r", i64 (%[\w.$-]+)", indices)):
-                    if kind.count("[") < 2 and not scaled_away(value):
+                    if _PLAIN.match(kind) and not scaled_away(value):
                         continue
                     count += 1
                     lines.append(f"  %hlsc.index.{count} = call i64 @hlsc.index(i64 {value})")

@@ -17,10 +17,10 @@ from hlsc.errors import HlscError
 
 __all__ = [
     "CLEAN",
+    "COMBINE",
     "INLINE",
     "PROMOTE",
     "UNROLL",
-    "UNROLL_HARDER",
     "link",
     "run_passes",
     "target_machine",
@@ -34,9 +34,8 @@ UNROLL = ("sccp", "loop_unroll", "sccp")
 """Repeated until no loop that must unroll is left.  simplify_cfg before it would merge two exits of a
 loop into one whose trip count nobody can tell."""
 
-UNROLL_HARDER = (UNROLL, ("sroa", *UNROLL), ("instruction_combine", "sroa", *UNROLL))
-"""In turn, while loops are left; the last for counters whose address went through a structure, as those
-of a concatenation do."""
+COMBINE = ("instruction_combine", "sroa")
+"""As CLEAN, only with indices hidden (`indices.py`)."""
 
 PROMOTE = ("simplify_cfg", "sroa", "sccp", "simplify_cfg", "sroa")
 """What needs no canonical form, and brings none about."""
@@ -103,15 +102,15 @@ def link(texts: Iterable[str]) -> str:
 
 
 def until(
-    text: str, rounds: Sequence[Sequence[str]], left: Callable[[str], int], limit: int = 16
+    text: str, rounds: Sequence[Callable[[str], str]], left: Callable[[str], int], limit: int = 16
 ) -> str:
-    """Repeat the first list of passes until nothing is `left`; the next when that gains nothing."""
+    """Repeat the first round until nothing is `left`; the next when that gains nothing."""
     before = left(text)
     kind = 0
     for _ in range(limit):
         if not before or kind == len(rounds):
             break
-        text = run_passes(text, rounds[kind])
+        text = rounds[kind](text)
         now = left(text)
         kind = kind + 1 if now == before else 0
         before = now

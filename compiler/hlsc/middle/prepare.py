@@ -3,7 +3,7 @@
 
 Rotation moves the exit test of a loop to its end (with a guard before it where zero trips are
 possible), so that n trips take n iterations and outer loops cost none.  Stream operations are never
-duplicated by it.
+duplicated by it, and indices stay hidden (`hlsc.frontend.indices`): this too combines instructions.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 
 import llvmlite.binding as llvm
+
+from hlsc.frontend.indices import expose_indices, hide_indices
+from hlsc.frontend.llvmtext import ModuleText
 
 __all__ = ["PASSES", "prepare"]
 
@@ -20,6 +23,7 @@ PASSES = "loop_simplify loop_rotate simplify_cfg instruction_combine simplify_cf
 def prepare(text: str) -> str:
     """The module after `PASSES`, as text."""
     llvm.initialize_native_target()
+    text = hide_indices(ModuleText(text))
     text = re.sub(
         r"^(declare (?:!dbg !\d+ )?[^@\n]*@hlsc\.[^\n]*\))([^\n]*)$",
         lambda m: (
@@ -39,4 +43,6 @@ def prepare(text: str) -> str:
         getattr(manager, f"add_{name}_pass")()
     manager.run(module, builder)
     module.verify()
-    return str(module)
+    rotated = ModuleText(str(module))
+    expose_indices(rotated)
+    return str(rotated)
