@@ -33,7 +33,9 @@ from hlsc.errors import HlscError
 __all__ = ["CsimError", "Kernel", "Parameter", "Run", "as_signed"]
 
 _HERE = Path(__file__).resolve().parent
-_HARNESS = (_HERE / "csim_harness.h", _HERE / "csim_bytes.h")
+_HARNESS = tuple(
+    _HERE / f"csim_{part}.h" for part in ("harness", "arguments", "words", "watch", "bytes")
+)
 _SANITIZERS = (
     "-fsanitize=address,undefined",
     "-fno-sanitize=vptr",
