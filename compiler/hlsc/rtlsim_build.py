@@ -23,7 +23,8 @@ from hlsc.errors import HlscError
 __all__ = ["build"]
 
 _HERE = Path(__file__).resolve().parent
-_BENCH = (_HERE / "rtlsim_harness.cpp", _HERE / "rtlsim_harness.h", _HERE / "csim_bytes.h")
+_BENCH = (_HERE / "rtlsim_harness.cpp", _HERE / "rtlsim_ports.cpp")
+_HEADERS = (_HERE / "rtlsim_harness.h", _HERE / "rtlsim_ports.h", _HERE / "csim_bytes.h")
 _VERILATE = (
     "--cc --prefix Vtop -O3 --assert --no-timing -Wno-fatal -Wno-lint "
     "-Wno-SYMRSVDWORD "  # an IP's interrupt is called `interrupt`
@@ -88,7 +89,7 @@ def build(
         trace,
         watch,
     ]
-    key += [_VERILATE, _COMPILE, _BENCH, Path(__file__)]
+    key += [_VERILATE, _COMPILE, _BENCH, _HEADERS, Path(__file__)]
     return toolchain.cached("rtlsim", key, make)
 
 
@@ -101,9 +102,10 @@ def _runtime(names: Sequence[str], define: Sequence[str]) -> Path:
     include = Path(tool.env["VERILATOR_ROOT"]) / "include"
 
     def make(work: Path) -> None:
-        _compile([_BENCH[0], *(include / f"{n}.cpp" for n in names)], work, define)
+        _compile([*_BENCH, *(include / f"{n}.cpp" for n in names)], work, define)
 
-    key = [sorted(names), list(define), tool.version, gxx.version, _COMPILE, _BENCH, Path(__file__)]
+    key = [sorted(names), list(define), tool.version, gxx.version, _COMPILE]
+    key += [_BENCH, _HEADERS, Path(__file__)]
     return toolchain.cached("rtlsim-runtime", key, make)
 
 
