@@ -9,6 +9,7 @@ terms are ordinary operands of the instruction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hlsc.errors import SourceError
@@ -59,6 +60,8 @@ class _Resolver:
         self.defs = {i.name: i for b in function.blocks for i in b.instrs if i.name}
         self.params = dict(function.params)
         self.memo: dict[str, _Pointer] = {}
+        self.open: set[str] = set()  # phis whose ways are being looked at
+        self.joins: dict[str, list[Instr]] = {}
 
     # Pointers ---------------------------------------------------------------
 
@@ -89,19 +92,57 @@ class _Resolver:
                 return a if b is None else b
             return _Choice(i.args[0], a, b)
         if i.op == "phi":
-            same = {p for x in i.args if (p := self.pointer(x, i.loc)) is not None}
-            if len(same) == 1:
-                return same.pop()
-            raise SourceError(
-                "a pointer must not change from one pass of control flow to another",
-                i.loc,
-                "index the array instead of moving a pointer through it",
-            )
+            return self._joined(i)
         raise SourceError(
             f"a pointer must come from an array of this function, not from `{i.op}`",
             i.loc,
             "pass arrays and streams by reference and index them",
         )
+
+    def _joined(self, i: Instr) -> _Pointer:
+        """An address that branches chose: a choice among theirs, with what they put into them.
+
+        LLVM makes such addresses of `if (c) x = a[j]; else x = b[k];`.  The phis of the conditions and
+        of the indices go into `joins`.
+        """
+        if i.name in self.open:
+            raise SourceError(
+                "a pointer must not change from one pass of control flow to another",
+                i.loc,
+                "index the array instead of moving a pointer through it",
+            )
+        self.open.add(i.name)
+        ways = [self.pointer(x, i.loc) for x in i.args]
+        new = self.joins[i.name] = []
+
+        def phi(bits: int, values: Sequence[Value]) -> Local:
+            name, t = f"{i.name}.{len(new)}", IntType(bits)
+            types = (t,) * len(values)
+            new.append(Instr("phi", name, t, tuple(values), types, labels=i.labels, loc=i.loc))
+            return Local(name)
+
+        def brought(p: _Pointer, mine: Sequence[bool]) -> _Pointer:
+            """An address with the values that come along its own ways; along others none matters."""
+
+            def value(v: Value, bits: int) -> Local:
+                return phi(bits, [v if own else Undef() for own in mine])
+
+            if isinstance(p, _Choice):
+                one, zero = (brought(x, mine) for x in (p.if_one, p.if_zero))
+                return _Choice(value(p.cond, 1), one, zero)
+            if p is None or not p.terms:
+                return p
+            terms = ((t, value(Local(t.value), t.bits)) for t in p.terms)
+            return replace(p, terms=tuple(replace(t, value=v.name) for t, v in terms))
+
+        first, *others = dict.fromkeys(p for p in ways if p is not None)
+        if not others:
+            return first
+        result = brought(first, [w == first for w in ways])
+        for p in others:
+            mine = [w == p for w in ways]
+            result = _Choice(phi(1, [IntConst(own, 1) for own in mine]), brought(p, mine), result)
+        return result
 
     def _shift(self, base: _Pointer, gep: Instr) -> _Pointer:
         if base is None:
@@ -205,6 +246,9 @@ def resolve_addresses(function: Function) -> Function:
         out: list[Instr] = []
         for i in b.instrs:
             if i.op in ("getelementptr", "alloca") or (i.name and str(i.type) == "ptr"):
+                if i.op == "phi":
+                    r.pointer(Local(i.name), i.loc)
+                    out.extend(r.joins[i.name])
                 continue
             if i.op == "call" and i.callee.startswith(_IGNORED):
                 continue
