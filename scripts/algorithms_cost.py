@@ -11,6 +11,7 @@ from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer
 from convloom.lowering import Job, lower, refusals_for
 from convloom.lowering.cost import gemm_cost, im2col_bytes, mec_bytes, tiling_of
+from convloom.lowering.sizes import divide_up
 from convloom.reference.spatial_pack import DEFAULT_TILE
 from convloom.suites import random_tensors
 
@@ -26,10 +27,6 @@ __all__ = [
 ]
 
 CONFIG = "z2"
-
-
-def _divide_up(a: int, b: int) -> int:
-    return -(-a // b)
 
 
 # On the CPU --------------------------------------------------------------------------------------
@@ -57,16 +54,16 @@ def _direct(y: ConvLayer) -> CpuCost:
 
 def _pack(y: ConvLayer) -> CpuCost:
     th, tw = min(DEFAULT_TILE[0], y.oh), min(DEFAULT_TILE[1], y.ow)
-    tiles = y.n * _divide_up(y.oh, th) * _divide_up(y.ow, tw)
-    height = (th - 1) * y.stride[0] + (y.r - 1) * y.dilation[0] + 1
-    width = (tw - 1) * y.stride[1] + (y.s - 1) * y.dilation[1] + 1
+    tiles = y.n * divide_up(y.oh, th) * divide_up(y.ow, tw)
+    height = (th - 1) * y.stride[0] + y.extent[0]
+    width = (tw - 1) * y.stride[1] + y.extent[1]
     return CpuCost(tiles * th * tw * y.r * y.s * y.cg * y.k, tiles * height * width * y.c)
 
 
 def _winograd(y: ConvLayer, m: int) -> CpuCost:
     """V is int16, the sums int64, U int16: t·t of each, t = m + 2."""
     elements = (m + 2) ** 2
-    tiles = y.n * _divide_up(y.oh, m) * _divide_up(y.ow, m)
+    tiles = y.n * divide_up(y.oh, m) * divide_up(y.ow, m)
     return CpuCost(
         elements * tiles * y.cg * y.k, elements * tiles * (2 * y.c + 8 * y.k), 2 * elements * y.cg * y.k
     )
@@ -147,7 +144,7 @@ def _gemm(job: Job, sizes: dict[str, int]) -> tuple[int, tuple[int, int], int]:
 
 def _linebuffer(job: Job, sizes: dict[str, int]) -> tuple[int, tuple[int, int], int]:
     r = job.registers
-    words = _divide_up(r["channels"], 8)
+    words = divide_up(r["channels"], 8)
     blocks = (r["filter_groups"] - 1) * r["blocks"] + r["blocks_last"]
     lanes, block_words = sizes["block_filters"], words
     if r["word_blocks"]:  # depthwise: a block has its own channel word only
@@ -163,11 +160,11 @@ def _winograd_kernel(job: Job, sizes: dict[str, int]) -> tuple[int, tuple[int, i
     r, layer, tile = job.registers, job.layer, sizes["tile"]
     counts = [r["group_blocks"]] * (r["groups"] - 1) + [r["group_blocks_last"]]
     filters = [count * sizes["cols"] for count in counts]
-    words = _divide_up(layer.c, 8)
+    words = divide_up(layer.c, 8)
     rounds = r["groups"] if r["loop_order"] else 1
-    tile_rows, tile_cols = _divide_up(layer.oh, tile), _divide_up(layer.ow, tile)
+    tile_rows, tile_cols = divide_up(layer.oh, tile), divide_up(layer.ow, tile)
     in0 = 8 * rounds * layer.n * layer.h * layer.w * words
-    weights = sum(f + 9 * _divide_up(f * layer.c, 8) for f in filters)
+    weights = sum(f + 9 * divide_up(f * layer.c, 8) for f in filters)
     products = (tile + 2) ** 2 * layer.n * tile_rows * tile_cols * layer.c * sum(filters)
     ring = 8 * (tile + 2) * r["row_slots"] * (tile_cols * tile + 2) * words
     return products, (in0, 8 * r["image_sets"] * r["strips"] * weights), ring

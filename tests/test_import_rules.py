@@ -172,7 +172,7 @@ SEEDED = (
         "from . import driver\nfrom .. import driver\n",
         "convloom.driver",
     ),
-    ("host/convloom/layer.py", "import convloom.lowering\n", "convloom.lowering"),
+    ("host/convloom/layer/conv.py", "import convloom.lowering\n", "convloom.lowering"),
     ("compiler/hlsc/csim.py", "import convloom.layer\n", "convloom.layer"),
     ("compiler/hlsc/csim.py", "def f() -> None:\n    import pynq.lib\n", "pynq.lib"),
     ("compiler/hlsc/csim.py", "import vboard\n", "vboard"),

@@ -16,10 +16,9 @@ from math import ceil
 
 from convloom.errors import ConvloomError
 from convloom.lowering import Job
+from convloom.lowering.sizes import BEAT, divide_up
 
 __all__ = ["Array", "Bus", "Roofline", "array_of", "roofline"]
-
-BEAT = 8
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,6 @@ class Roofline:
         return self.limits[self.limit] + self.fill
 
 
-def _divide_up(a: int, b: int) -> int:
-    return -(-a // b)
-
-
 def _gemm_array(sizes: dict[str, int]) -> Array:
     products = sizes["rows"] * sizes["cols"]
     return Array(products // 2, products, sizes["lanes"])
@@ -89,7 +84,7 @@ def _gemm_work(job: Job) -> tuple[int, int]:
     row_blocks = (r["row_tiles"] - 1) * r["row_blocks"] + r["row_blocks_last"]
     blocks = (r["filter_tiles"] - 1) * r["filter_blocks"] + r["filter_blocks_last"]
     depth = r["segments"] * r["segment_words"] * sizes["word_bytes"]
-    table = _divide_up(r["row_blocks"] * sizes["rows"] * r["segments"], 4)
+    table = divide_up(r["row_blocks"] * sizes["rows"] * r["segments"], 4)
     image = r["image_words"] * sizes["word_bytes"] // BEAT // r["row_blocks"]
     filters = (r["filter_blocks"] if r["filter_tiles"] > 1 else r["filter_blocks_last"]) * sizes["cols"]
     weights = filters + depth * sizes["cols"] // BEAT
@@ -101,7 +96,7 @@ def _linebuffer_work(job: Job) -> tuple[int, int]:
     group and its first block's weights."""
     r, sizes = job.registers, job.spec.config(job.config)
     blocks = (r["filter_groups"] - 1) * r["blocks"] + r["blocks_last"]
-    words = _divide_up(r["channels"], 8)
+    words = divide_up(r["channels"], 8)
     per_pixel = blocks * (1 if r["word_blocks"] else words)
     rows = max(0, r["kernel_height"] - r["pad_top"] - 1)
     window = (rows * r["width"] + max(1, r["kernel_width"] - r["pad_left"])) * words
@@ -116,13 +111,13 @@ def _winograd_work(job: Job) -> tuple[int, int]:
     group and its first block's weights."""
     r, sizes, layer = job.registers, job.spec.config(job.config), job.layer
     tile, cols = sizes["tile"], sizes["cols"]
-    tiles = layer.n * _divide_up(layer.oh, tile) * _divide_up(layer.ow, tile)
+    tiles = layer.n * divide_up(layer.oh, tile) * divide_up(layer.ow, tile)
     blocks = (r["groups"] - 1) * r["group_blocks"] + r["group_blocks_last"]
     rows = max(0, min(tile + 2 - r["pad_top"], layer.h) - 1)
     pixels = rows * layer.w + min(max(1, tile + 2 - r["pad_left"]), layer.w)
     filters = (r["group_blocks"] if r["groups"] > 1 else r["group_blocks_last"]) * cols
-    weights = filters + _divide_up(9 * cols * layer.c, BEAT)
-    return tiles * layer.c * blocks, max(pixels * _divide_up(layer.c, BEAT), weights)
+    weights = filters + divide_up(9 * cols * layer.c, BEAT)
+    return tiles * layer.c * blocks, max(pixels * divide_up(layer.c, BEAT), weights)
 
 
 _KERNELS: dict[str, tuple[Callable[[dict[str, int]], Array], Callable[[Job], tuple[int, int]]]] = {
@@ -152,6 +147,6 @@ def roofline(job: Job, bus: Bus) -> Roofline:
         "tile edges": work,
         **{name: ceil(count / bus.port) for name, count in moved.items()},
         "memory": ceil(sum(moved.values()) / bus.memory),
-        "requantisation": _divide_up(results, array.lanes),
+        "requantisation": divide_up(results, array.lanes),
     }
     return Roofline(limits, ceil(fill * BEAT / bus.port))

@@ -12,7 +12,8 @@ from convloom.errors import UnsupportedError
 from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer, Requant
 from convloom.lowering import lower, lowerings_for, refusals_for
-from convloom.lowering.linebuffer import pack_job, plan_pack, plan_stream
+from convloom.lowering.linebuffer import pack_job
+from convloom.lowering.linebuffer_plan import plan_pack, plan_stream
 from convloom.random_layers import random_layers
 from convloom.reference import ALGORITHMS
 

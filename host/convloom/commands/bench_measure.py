@@ -58,7 +58,7 @@ def bus_of(profile: str) -> Bus:
 
 def _upper_rows(layer: ConvLayer, rows: int) -> ConvLayer:
     """The layer cut to its first `rows` output rows, which do not reach the lower padding."""
-    height = (rows - 1) * layer.stride[0] + (layer.r - 1) * layer.dilation[0] + 1 - layer.pads[0]
+    height = (rows - 1) * layer.stride[0] + layer.extent[0] - layer.pads[0]
     top, left, _, right = layer.pads
     return replace(layer, h=height, pads=(top, left, 0, right))
 

@@ -16,7 +16,8 @@ from convloom.kernels import KernelSpec
 from convloom.layer import ConvLayer
 from convloom.lowering.gemm import gemm_job, gemm_refusal
 from convloom.lowering.job import Job, Place
-from convloom.lowering.linebuffer import linebuffer_refusal, pack_job, stream_job
+from convloom.lowering.linebuffer import pack_job, stream_job
+from convloom.lowering.linebuffer_plan import linebuffer_refusal
 from convloom.lowering.winograd import winograd_job, winograd_refusal
 
 __all__ = ["Job", "Place", "lower", "lowering_names", "lowerings_for", "refusals_for"]

@@ -31,6 +31,7 @@ from convloom.layer import ConvLayer
 from convloom.lowering.gemm import GemmTiling
 from convloom.lowering.job import Job
 from convloom.lowering.operands import OPERANDS
+from convloom.lowering.sizes import BEAT, divide_up
 
 __all__ = [
     "Axis",
@@ -42,12 +43,6 @@ __all__ = [
     "pieces_stored",
     "tiling_of",
 ]
-
-_BEAT = 8
-
-
-def _divide_up(a: int, b: int) -> int:
-    return -(-a // b)
 
 
 def map_bytes(layer: ConvLayer) -> int:
@@ -209,15 +204,15 @@ def gemm_cost(layer: ConvLayer, lowering: str, tiling: GemmTiling) -> GemmCost:
         pieces_stored(layer, lowering, at, min(at + tiling.tile_rows, tiling.rows)) for at in starts
     )
     image = tiling.chunks * stored * tiling.segment_words * word
-    buffer = tiling.groups * tiling.row_tiles * (_BEAT * tiling.table_beats + image)
+    buffer = tiling.groups * tiling.row_tiles * (BEAT * tiling.table_beats + image)
     blocks = (tiling.filter_tiles - 1) * tiling.filter_blocks + tiling.filter_blocks_last
-    per_filter = _BEAT + tiling.chunks * tiling.depth
-    per_beat = _BEAT // layer.y_dtype.itemsize
+    per_filter = BEAT + tiling.chunks * tiling.depth
+    per_beat = BEAT // layer.y_dtype.itemsize
     last = tiling.filters - (blocks - 1) * cols
-    beats = (blocks - 1) * _divide_up(cols, per_beat) + _divide_up(last, per_beat)
+    beats = (blocks - 1) * divide_up(cols, per_beat) + divide_up(last, per_beat)
     return GemmCost(
         in0=buffer * tiling.filter_tiles,
         in1=tiling.groups * tiling.row_tiles * blocks * cols * per_filter,
-        out=tiling.groups * tiling.rows * beats * _BEAT,
+        out=tiling.groups * tiling.rows * beats * BEAT,
         buffer=buffer,
     )

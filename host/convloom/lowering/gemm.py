@@ -21,6 +21,7 @@ from convloom.layer import ConvLayer
 from convloom.lowering.job import Job, Place
 from convloom.lowering.operands import OPERANDS, Operand, pieces
 from convloom.lowering.params import filter_params
+from convloom.lowering.sizes import divide_up
 
 __all__ = [
     "GemmTiling",
@@ -37,15 +38,11 @@ __all__ = [
 ]
 
 
-def _divide_up(a: int, b: int) -> int:
-    return -(-a // b)
-
-
 def _cut(count: int, size: int, max_blocks: int) -> tuple[int, int, int]:
     """`count` things in blocks of `size`: (tiles, blocks per tile, blocks of the last), balanced."""
-    blocks = _divide_up(count, size)
-    per_tile = _divide_up(blocks, _divide_up(blocks, max_blocks))
-    tiles = _divide_up(blocks, per_tile)
+    blocks = divide_up(count, size)
+    per_tile = divide_up(blocks, divide_up(blocks, max_blocks))
+    tiles = divide_up(blocks, per_tile)
     return tiles, per_tile, blocks - (tiles - 1) * per_tile
 
 
@@ -93,7 +90,7 @@ class GemmTiling:
 
     @property
     def table_beats(self) -> int:
-        return _divide_up(self.tile_rows * self.segments, 4)
+        return divide_up(self.tile_rows * self.segments, 4)
 
     def registers(self, layer: ConvLayer) -> dict[str, int]:
         """Values of the kernel's input registers."""
@@ -148,11 +145,11 @@ def tile_product(
     filter_tiles, filter_blocks, filter_blocks_last = _cut(
         filters, sizes["cols"], sizes["max_filter_blocks"]
     )
-    words = _divide_up(length, sizes["word_bytes"])
-    shortest = _divide_up(2 * sizes["rows"] - 1, sizes["word_bytes"] * segments)
+    words = divide_up(length, sizes["word_bytes"])
+    shortest = divide_up(2 * sizes["rows"] - 1, sizes["word_bytes"] * segments)
 
-    all_filter_blocks = layer.groups * _divide_up(filters, sizes["cols"])
-    blocks = all_filter_blocks * _divide_up(len(keys), sizes["rows"])
+    all_filter_blocks = layer.groups * divide_up(filters, sizes["cols"])
+    blocks = all_filter_blocks * divide_up(len(keys), sizes["rows"])
     results = sizes["rows"] * sizes["cols"] // sizes["lanes"]  # cycles of a block's requantisation
 
     for most in range(sizes["max_row_blocks"], 0, -1):
@@ -167,7 +164,7 @@ def tile_product(
 
         def cycles(chunk_words: int, stored: int = stored, tiles: int = row_tiles) -> tuple[int, int]:
             """Of the array, with two from each step to the next, and to load the first image."""
-            chunks = _divide_up(words, chunk_words)
+            chunks = divide_up(words, chunk_words)
             depth = chunk_words * segments * sizes["word_bytes"]
             fill = stored * chunk_words * sizes["word_bytes"] // 8
             steps = 2 * chunks * tiles * all_filter_blocks
@@ -185,7 +182,7 @@ def tile_product(
             filter_tiles,
             filter_blocks,
             filter_blocks_last,
-            chunks=_divide_up(words, chunk_words),
+            chunks=divide_up(words, chunk_words),
             segments=segments,
             segment_words=chunk_words,
             image_words=stored * chunk_words,
@@ -249,7 +246,7 @@ def weight_beats(
 
 
 def _beats_per_row(tile: Tile, int8_output: bool) -> int:
-    return _divide_up(tile.filters, 8 if int8_output else 2)
+    return divide_up(tile.filters, 8 if int8_output else 2)
 
 
 def output_beats(tiling: GemmTiling, int8_output: bool) -> int:

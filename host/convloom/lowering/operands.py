@@ -87,8 +87,7 @@ def patch_matrix(layer: ConvLayer, x: NDArray[np.int8]) -> NDArray[np.int8]:
     A 1×1 layer of stride 1 without padding is its own matrix: a view, nothing is copied.
     """
     (sh, sw), (dh, dw) = layer.stride, layer.dilation
-    window = ((layer.r - 1) * dh + 1, (layer.s - 1) * dw + 1)
-    patches = _windows(_padded(layer, x, layer.pads), window)[:, ::sh, ::sw, :, ::dh, ::dw]
+    patches = _windows(_padded(layer, x, layer.pads), layer.extent)[:, ::sh, ::sw, :, ::dh, ::dw]
     return patches.transpose(0, 1, 2, 4, 5, 3).reshape(layer.n * layer.oh * layer.ow, -1)
 
 

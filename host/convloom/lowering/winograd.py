@@ -18,6 +18,7 @@ from convloom.kernels import KernelSpec
 from convloom.layer import ConvLayer
 from convloom.lowering.job import Job, Place
 from convloom.lowering.params import filter_params
+from convloom.lowering.sizes import BEAT, divide_up
 
 __all__ = [
     "ORDERS",
@@ -36,20 +37,15 @@ __all__ = [
 ORDERS = ("map", "weights")
 """What is streamed again: the map for each group of filters, or the weights for each strip."""
 
-_BEAT = 8
 _MAX_SLOTS = 255
 _MAX_COUNT = 65535
 _MAX_MAP = 16383
 
 
-def _divide_up(a: int, b: int) -> int:
-    return -(-a // b)
-
-
 def _cut(count: int, most: int) -> tuple[int, int, int]:
     """`count` in parts of at most `most`, balanced: (parts, size of all but the last, of the last)."""
-    size = _divide_up(count, _divide_up(count, most))
-    parts = _divide_up(count, size)
+    size = divide_up(count, divide_up(count, most))
+    parts = divide_up(count, size)
     return parts, size, count - (parts - 1) * size
 
 
@@ -75,7 +71,7 @@ class WinogradTiling:
 
     @property
     def pixel_beats(self) -> int:
-        return _divide_up(self.layer.c, _BEAT)
+        return divide_up(self.layer.c, BEAT)
 
     @property
     def map_rounds(self) -> int:
@@ -98,8 +94,8 @@ class WinogradTiling:
         layer = self.layer
         pixels = layer.n * layer.h * layer.w * self.pixel_beats
         filters = [self.group_filters(g) for g in range(self.groups)]
-        weights = sum(f + 9 * _divide_up(f * layer.c, 8) for f in filters)
-        return _BEAT * (pixels * self.map_rounds + weights * self.weight_rounds)
+        weights = sum(f + 9 * divide_up(f * layer.c, 8) for f in filters)
+        return BEAT * (pixels * self.map_rounds + weights * self.weight_rounds)
 
     def registers(self) -> dict[str, int]:
         """Values of the kernel's input registers."""
@@ -129,7 +125,7 @@ class WinogradTiling:
     @property
     def share(self) -> int:
         """Filters whose outputs of a tile share a beat."""
-        return max(1, _BEAT // (self.piece_values * self.layer.y_dtype.itemsize))
+        return max(1, BEAT // (self.piece_values * self.layer.y_dtype.itemsize))
 
     @property
     def piece_values(self) -> int:
@@ -143,7 +139,7 @@ class WinogradTiling:
         """
         group_filters, filters = (
             self.group_filters(0),
-            _divide_up(self.layer.k, self.share) * self.share,
+            divide_up(self.layer.k, self.share) * self.share,
         )
         found = []
         for image in range(0, self.layer.n, self.set_images):
@@ -177,8 +173,8 @@ def winograd_refusal(layer: ConvLayer, spec: KernelSpec, config: str | None = No
     sizes = max(spec.configs.values(), key=lambda s: s["kernel_words"]) if config is None else None
     sizes = sizes or spec.config(str(config))
     tile = sizes["tile"]
-    tile_rows, tile_cols = _divide_up(layer.oh, tile), _divide_up(layer.ow, tile)
-    row_beats = (tile_cols * tile + 2) * _divide_up(layer.c, _BEAT)
+    tile_rows, tile_cols = divide_up(layer.oh, tile), divide_up(layer.ow, tile)
+    row_beats = (tile_cols * tile + 2) * divide_up(layer.c, BEAT)
     for attribute, number, limit, remedy in (
         ("c", layer.c, sizes["kernel_words"], f"{instead} or split the channels into several layers"),
         ("k", layer.k, _MAX_COUNT, "split the filters into several layers"),
@@ -205,11 +201,11 @@ def tilings(sizes: dict[str, int], layer: ConvLayer) -> dict[str, WinogradTiling
     Else two fit, if they can: the next group's kernels come in while this one's are used.
     """
     tile, cols = sizes["tile"], sizes["cols"]
-    tile_rows, tile_cols = _divide_up(layer.oh, tile), _divide_up(layer.ow, tile)
-    row_words = (tile_cols * tile + 2) * _divide_up(layer.c, _BEAT)
+    tile_rows, tile_cols = divide_up(layer.oh, tile), divide_up(layer.ow, tile)
+    row_words = (tile_cols * tile + 2) * divide_up(layer.c, BEAT)
     slots = min(sizes["ring_words"] // row_words, _MAX_SLOTS)
     rows = slots * (tile + 2)
-    resident, blocks = sizes["kernel_words"] // layer.c, _divide_up(layer.k, cols)
+    resident, blocks = sizes["kernel_words"] // layer.c, divide_up(layer.k, cols)
     largest = _cut(blocks, min(sizes["max_blocks"], resident))
     paired = _cut(blocks, min(sizes["max_blocks"], max(1, resident // 2)))
     image_rows = tile_rows * tile + 2
@@ -229,7 +225,7 @@ def tilings(sizes: dict[str, int], layer: ConvLayer) -> dict[str, WinogradTiling
 
 def map_beats(layer: ConvLayer, x: NDArray[np.int8]) -> NDArray[np.uint64]:
     """in0 of one round: x (N, H, W, C) with channels filled up to whole beats."""
-    channels = _divide_up(layer.c, _BEAT) * _BEAT
+    channels = divide_up(layer.c, BEAT) * BEAT
     if channels == layer.c:
         return np.ascontiguousarray(x).reshape(-1).view("<u8")
     padded = np.zeros((*x.shape[:3], channels), np.int8)
@@ -256,7 +252,7 @@ def weight_beats(
         kernels[: len(own)] = own.reshape(len(own), 9, channels).transpose(0, 2, 1)
         # (block, column, channel, tap) → (block, channel, column, tap) → eights, tap by tap
         ordered = kernels.reshape(-1, cols, channels, 9).transpose(0, 2, 1, 3).reshape(-1, 9)
-        eights = np.zeros((_divide_up(len(ordered), 8) * 8, 9), np.int8)
+        eights = np.zeros((divide_up(len(ordered), 8) * 8, 9), np.int8)
         eights[: len(ordered)] = ordered
         taps = np.ascontiguousarray(eights.reshape(-1, 8, 9).transpose(0, 2, 1))
         pieces += [beats, taps.reshape(-1).view("<u8")]
@@ -267,13 +263,13 @@ def weight_beats(
 def output_beats(tiling: WinogradTiling) -> int:
     """Beats of the output transfer."""
     pieces = tiling.layer.n * tiling.tile_rows * tiling.tile_cols
-    pieces *= _divide_up(tiling.layer.k, tiling.share) * tiling.share
-    return pieces * tiling.piece_values * tiling.layer.y_dtype.itemsize // _BEAT
+    pieces *= divide_up(tiling.layer.k, tiling.share) * tiling.share
+    return pieces * tiling.piece_values * tiling.layer.y_dtype.itemsize // BEAT
 
 
 def _whole_tiles(tiling: WinogradTiling) -> tuple[int, ...]:
     """Shape of the output in whole tiles: (N, tile rows, tile, tile columns, tile, K filled up)."""
-    tile, filters = tiling.sizes["tile"], _divide_up(tiling.layer.k, tiling.share) * tiling.share
+    tile, filters = tiling.sizes["tile"], divide_up(tiling.layer.k, tiling.share) * tiling.share
     return tiling.layer.n, tiling.tile_rows, tile, tiling.tile_cols, tile, filters
 
 
@@ -303,7 +299,7 @@ def locate_beat(tiling: WinogradTiling, index: int) -> Place:
     if not 0 <= index < count:
         raise IndexError(f"output beat must be below {count}, not {index}")
     layer, tile = tiling.layer, tiling.sizes["tile"]
-    piece, value = divmod(index * _BEAT // layer.y_dtype.itemsize, tiling.piece_values)
+    piece, value = divmod(index * BEAT // layer.y_dtype.itemsize, tiling.piece_values)
     image, tile_row, tile_col, k, group = (int(v) for v in tiling.pieces()[piece])
     row = min(tile_row * tile + value // tile, layer.oh - 1)
     col = min(tile_col * tile + value % tile, layer.ow - 1)
