@@ -17,7 +17,6 @@ import ctypes
 import json
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from hlsc import csim_wire as wire
 from hlsc import toolchain
 from hlsc.csim_wire import CsimError, Parameter, Run, as_signed
 from hlsc.errors import HlscError
+from hlsc.exchange import ask
 
 __all__ = ["CsimError", "Kernel", "Parameter", "Run", "as_signed"]
 
@@ -152,21 +152,16 @@ class Kernel:
         return runs[0]
 
     def _run_program(self, request: bytes, timeout: float) -> bytes:
-        shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        with tempfile.TemporaryDirectory(prefix="csim-", dir=shm) as work:
-            ask, answer = Path(work, "request"), Path(work, "reply")
-            ask.write_bytes(request)
+        reply, out = ask(
+            self.directory / "kernel",
+            request,
+            what=f"C-simulation of {self.top}",
+            timeout=timeout,
             # A leak is no fault of a kernel that is left by an exception.
-            env = {"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
-            out = toolchain.run(
-                [self.directory / "kernel", ask, answer],
-                what=f"C-simulation of {self.top}",
-                timeout=timeout,
-                env=env,
-                check=False,
-            )
-            if out.code == 0 and answer.is_file():
-                return answer.read_bytes()
+            env={"ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"},
+        )
+        if reply is not None:
+            return reply
         raise CsimError(
             f"{self.top} must run to its end, but it {toolchain.ending(out.code)}"
             + ("\n" + out.stderr.strip() if out.stderr.strip() else "; sanitize=True says more")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hlsc.errors import HlscError
+from hlsc.exchange import Reader
 
 __all__ = [
     "CsimError",
@@ -218,23 +219,6 @@ def scalar_bytes(p: Parameter, value: int) -> bytes:
 # ----------------------------------------------------------------------------------------- reply
 
 
-class _Reply:
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = memoryview(data), 0
-
-    def get(self, form: str) -> int | float:
-        (value,) = struct.unpack_from("<" + form, self.data, self.at)
-        self.at += struct.calcsize("<" + form)
-        return value
-
-    def take(self, size: int) -> memoryview:
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def text(self) -> str:
-        return bytes(self.take(int(self.get("I")))).decode(errors="replace")
-
-
 def decode(
     top: str,
     reply: bytes,
@@ -249,31 +233,31 @@ def decode(
 
     `cycles`: u64 cycles and u64 cycles_done stand behind each call (RTL simulation).
     """
-    r = _Reply(reply)
-    if r.get("B"):
+    r = Reader(reply)
+    if r.number("B"):
         raise CsimError(f"{top}: {r.text()}")
     runs: list[Run] = []
-    while r.at < len(reply):
+    while r.left:
         run = _decode_call(top, r, parameters, result, streams, arrays, len(runs))
         if cycles:
-            run = replace(run, cycles=int(r.get("Q")), cycles_done=int(r.get("Q")))
+            run = replace(run, cycles=r.number("Q"), cycles_done=r.number("Q"))
         runs.append(run)
     return runs
 
 
 def _decode_call(
     top: str,
-    r: _Reply,
+    r: Reader,
     parameters: Sequence[Parameter],
     result: Parameter | None,
     streams: Mapping[str, Sequence[np.ndarray]],
     arrays: Mapping[str, np.ndarray],
     call: int,
 ) -> Run:
-    run = Run({}, {}, {}, {}, float(r.get("d")), r.text())
+    run = Run({}, {}, {}, {}, r.real(), r.text())
     problems: list[str] = []
     for p in [*parameters, *([result] if result else [])]:
-        left, high, count = int(r.get("Q")), int(r.get("Q")), int(r.get("Q"))
+        left, high, count = r.number("Q"), r.number("Q"), r.number("Q")
         data = r.take(count * p.bytes)
         if p.kind in ("axis", "stream"):
             run.high_water[p.name] = high
@@ -296,8 +280,8 @@ def _decode_call(
             run.scalars[p.name] = int.from_bytes(data, "little")
             if p.signed and run.scalars[p.name] >> (p.width - 1):
                 run.scalars[p.name] -= 1 << p.width
-    for _ in range(int(r.get("I"))):
-        name, left, high = r.text(), int(r.get("Q")), int(r.get("Q"))
+    for _ in range(r.number("I")):
+        name, left, high = r.text(), r.number("Q"), r.number("Q")
         if left:
             much = "words" if left == _NOT_GIVEN else f"{left} words" if left > 1 else "1 word"
             problems.append(f"internal stream {name} must be empty at the end, but {much} left in it")

@@ -12,9 +12,7 @@ stream, cycles, the rules of AXI4-Stream, and a report of who waits for whom whe
 from __future__ import annotations
 
 import json
-import os
 import struct
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,6 +24,7 @@ from hlsc import csim_wire as wire
 from hlsc import rtlsim_build, toolchain
 from hlsc.csim_wire import CsimError, Parameter, Run
 from hlsc.errors import HlscError
+from hlsc.exchange import ask
 from hlsc.ir import Design
 
 __all__ = ["STALLS", "RtlError", "RtlKernel", "Run"]
@@ -140,19 +139,10 @@ class RtlKernel:
 
     def call(self, request: bytes, timeout: float, env: Mapping[str, str] | None = None) -> bytes:
         """The simulation's answer to the bytes of a request (rtlsim_harness.h)."""
-        shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        with tempfile.TemporaryDirectory(prefix="rtlsim-", dir=shm) as work:
-            ask, answer = Path(work, "request"), Path(work, "reply")
-            ask.write_bytes(request)
-            out = toolchain.run(
-                [self.directory / "sim", ask, answer],
-                what=f"RTL simulation of {self.top}",
-                env=env,
-                timeout=timeout,
-                check=False,
-            )
-            if out.code == 0 and answer.is_file():
-                return answer.read_bytes()
+        what = f"RTL simulation of {self.top}"
+        reply, out = ask(self.directory / "sim", request, what=what, timeout=timeout, env=env)
+        if reply is not None:
+            return reply
         text = (out.stdout + out.stderr).strip()
         raise RtlError(f"{self.top} must run to its end, but it {toolchain.ending(out.code)}\n{text}")
 

@@ -37,7 +37,9 @@ _COMPILE = (
 ).split()
 _HANDSHAKES = ("in_valid", "in_ready", "out_valid", "out_ready")
 _WATCH = "`verilator_config\n" + "".join(
-    f'public_flat_rd -module "hlsc_fifo" -var "{pin}"\n' for pin in _HANDSHAKES
+    f'public_flat_rd -module "{module}" -var "{pin}"\n'
+    for module in ("hlsc_fifo", "hlsc_tokens")
+    for pin in _HANDSHAKES
 )
 _BUS = "AWADDR AWVALID AWREADY WDATA WSTRB WVALID WREADY BVALID BREADY".split()
 _BUS += "ARADDR ARVALID ARREADY RDATA RVALID RREADY".split()
@@ -104,7 +106,7 @@ def _runtime(names: Sequence[str], define: Sequence[str]) -> Path:
     def make(work: Path) -> None:
         _compile([*_BENCH, *(include / f"{n}.cpp" for n in names)], work, define)
 
-    key = [sorted(names), list(define), tool.version, gxx.version, _COMPILE]
+    key: list[Any] = [sorted(names), list(define), tool.version, gxx.version, _COMPILE]
     key += [_BENCH, _HEADERS, Path(__file__)]
     return toolchain.cached("rtlsim-runtime", key, make)
 

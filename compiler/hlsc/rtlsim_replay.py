@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hlsc.exchange import Reader
 from hlsc.rtlsim import STALLS, RtlKernel
 
 __all__ = ["Answer", "CallAnswer", "FifoTrace", "Play", "Replay", "replay"]
@@ -101,38 +102,24 @@ def replay(
 
 
 def _decode(kernel: RtlKernel, reply: bytes) -> Replay:
-    at = 0
-
-    def number(form: str) -> int:
-        nonlocal at
-        (value,) = struct.unpack_from("<" + form, reply, at)
-        at += struct.calcsize("<" + form)
-        return int(value)
-
-    def text() -> str:
-        nonlocal at
-        size = number("I")
-        at += size
-        return reply[at - size : at].decode(errors="replace")
-
-    if number("B"):
-        return Replay((), text())
+    r = Reader(reply)
+    if r.number("B"):
+        return Replay((), r.text())
     calls = []
-    while number("B"):
+    while r.number("B"):
         ports = []
         for p in kernel.parameters:
-            written, moved, count = number("B"), number("Q"), number("Q")
-            size = count * p.word_bytes
-            ports.append(Answer((False, True, None)[written], moved, count, reply[at : at + size]))
-            at += size
-        calls.append(CallAnswer(tuple(ports), number("Q"), number("Q")))
-    failure = text()
+            written, moved, count = r.number("B"), r.number("Q"), r.number("Q")
+            data = r.take(count * p.word_bytes)
+            ports.append(Answer((False, True, None)[written], moved, count, data))
+        calls.append(CallAnswer(tuple(ports), r.number("Q"), r.number("Q")))
+    failure = r.text()
     fifos = []
-    for _ in range(number("I")):
-        name = text()
-        pushed, fill, high, blocked = (number("Q") for _ in range(4))
-        pins, span = number("B"), number("Q")
+    for _ in range(r.number("I")):
+        name = r.text()
+        pushed, fill, high, blocked = (r.number("Q") for _ in range(4))
+        pins, span = r.number("B"), r.number("Q")
         hands = tuple(bool(pins >> i & 1) for i in range(4))
-        samples = tuple(number("Q") for _ in range(number("I")))
+        samples = tuple(r.number("Q") for _ in range(r.number("I")))
         fifos.append(FifoTrace(name, pushed, fill, high, blocked, hands, span, samples))
     return Replay(tuple(calls), failure, tuple(fifos))

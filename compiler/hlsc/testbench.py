@@ -24,6 +24,7 @@ from typing import Any
 
 from hlsc import toolchain
 from hlsc.errors import HlscError, ToolError
+from hlsc.exchange import Reader
 
 __all__ = ["Call", "Recorded", "Result", "Testbench", "Words", "is_source"]
 
@@ -279,35 +280,21 @@ def _link_error(text: str) -> HlscError:
 
 def _read(data: bytes, names: Sequence[str]) -> tuple[tuple[Recorded, ...], tuple[Call, ...]]:
     """The record of cosim_record.h; a call that is cut short is left out."""
-    at = 0
-
-    def number(form: str) -> int:
-        nonlocal at
-        (value,) = struct.unpack_from("<" + form, data, at)
-        at += struct.calcsize("<" + form)
-        return int(value)
-
+    r = Reader(data)
     arguments = []
-    count = number("I")
-    for i in range(count):
-        size = number("I")
-        kind = data[at : at + size].decode()
-        at += size
+    for i in range(r.number("I")):
+        kind = r.text()
         name = names[i] if kind != "return" else "return"
-        arguments.append(Recorded(name, kind, number("I")))
+        arguments.append(Recorded(name, kind, r.number("I")))
     calls = []
     try:
-        while at < len(data):
-            number("I")
+        while r.left:
+            r.number("I")
             lists: list[list[Words]] = [[], []]
             for a in arguments:
                 for way in lists:
-                    words = number("Q")
-                    end = at + words * a.bytes
-                    if end > len(data):
-                        raise struct.error
-                    way.append(Words(words, data[at:end]))
-                    at = end
+                    words = r.number("Q")
+                    way.append(Words(words, r.take(words * a.bytes)))
             calls.append(Call(tuple(lists[0]), tuple(lists[1])))
     except struct.error:
         pass  # the bench died while it wrote
