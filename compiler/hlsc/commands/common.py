@@ -16,14 +16,15 @@ from hlsc.testbench import Result, is_source
 __all__ = [
     "add_bench",
     "add_directives",
+    "add_json",
+    "add_preprocessing",
     "add_sources",
     "add_target",
     "bench_files",
-    "clock",
     "compiling",
-    "defines",
     "positive",
     "show_output",
+    "targeting",
 ]
 
 
@@ -31,6 +32,11 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     """FILES, --top, -I, -D."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="C++ source files")
     parser.add_argument("--top", required=True, metavar="NAME", help="top function")
+    add_preprocessing(parser)
+
+
+def add_preprocessing(parser: argparse.ArgumentParser) -> None:
+    """-I, -D."""
     parser.add_argument(
         "-I", dest="include", action="append", default=[], type=Path, metavar="DIR", help="include path"
     )
@@ -53,6 +59,11 @@ def add_directives(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--directives", type=Path, metavar="FILE", help="Tcl or cfg file of directives")
 
 
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """--json."""
+    parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
+
+
 def add_bench(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """--tb, --data, --args, --timeout."""
     parser.add_argument(
@@ -73,7 +84,7 @@ def add_bench(parser: argparse.ArgumentParser, *, required: bool = True) -> None
     )
 
 
-def defines(given: Sequence[str]) -> dict[str, str]:
+def _defines(given: Sequence[str]) -> dict[str, str]:
     """Values of -D by name."""
     result = {}
     for text in given:
@@ -84,12 +95,13 @@ def defines(given: Sequence[str]) -> dict[str, str]:
     return result
 
 
-def clock(text: str) -> float:
-    """--clock in ns."""
+def targeting(options: argparse.Namespace) -> dict[str, Any]:
+    """--clock, --part and --directives as keyword arguments."""
     try:
-        return float(text)
+        clock_ns = float(options.clock)
     except ValueError:
-        raise HlscError(f"--clock must be a period in ns, such as 10, not {text!r}") from None
+        raise HlscError(f"--clock must be a period in ns, such as 10, not {options.clock!r}") from None
+    return dict(clock_ns=clock_ns, part=options.part, directives=options.directives)
 
 
 def positive(name: str, text: str) -> float:
@@ -108,7 +120,7 @@ def compiling(options: argparse.Namespace) -> dict[str, Any]:
     for folder in options.include:
         if not folder.is_dir():
             raise HlscError(f"include path must be a directory, not {folder}")
-    return dict(include_dirs=options.include, defines=defines(options.define))
+    return dict(include_dirs=options.include, defines=_defines(options.define))
 
 
 def bench_files(options: argparse.Namespace) -> tuple[list[Path], dict[str, Any]]:

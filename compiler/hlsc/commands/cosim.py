@@ -9,15 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hlsc.commands.common import (
-    add_bench,
-    add_sources,
-    add_target,
-    bench_files,
-    clock,
-    compiling,
-    show_output,
-)
+from hlsc.commands import common
 from hlsc.errors import HlscError
 
 __all__ = ["add", "run"]
@@ -26,9 +18,9 @@ __all__ = ["add", "run"]
 def add(commands: Any) -> None:
     """Declare the command."""
     cosim = commands.add_parser("cosim", help="replay the calls of a test bench on the RTL")
-    add_sources(cosim)
-    add_bench(cosim)
-    add_target(cosim)
+    common.add_sources(cosim)
+    common.add_bench(cosim)
+    common.add_target(cosim)
     cosim.add_argument(
         "--stall",
         default="none",
@@ -43,14 +35,14 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help="write the waves as VCD (NAME.vcd)",
     )
-    cosim.add_argument("--json", action="store_true", help="print the result as JSON")
+    common.add_json(cosim, "the result")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do it; exit code."""
     from hlsc.cosim import cosim
 
-    benches, running = bench_files(options)
+    benches, running = common.bench_files(options)
     if not options.seed.isdecimal():
         raise HlscError(f"--seed must be a whole number, not {options.seed!r}")
     trace = None if options.trace is None else Path(options.trace or f"{options.top}.vcd")
@@ -58,19 +50,17 @@ def run(options: argparse.Namespace) -> int:
         options.files,
         benches,
         options.top,
-        clock_ns=clock(options.clock),
-        part=options.part,
-        directives=options.directives,
+        **common.targeting(options),
         stall=options.stall,
         seed=int(options.seed),
         trace=trace,
-        **compiling(options),
+        **common.compiling(options),
         **running,
     )
     if options.json:
         print(json.dumps(found.as_dict(), indent=2))
         return 0 if found.passed else 1
-    show_output(found.bench)
+    common.show_output(found.bench)
     for problem in found.problems:
         print(f"cosim: {problem}", file=sys.stderr)
     if found.calls:

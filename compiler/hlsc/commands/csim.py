@@ -14,14 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hlsc.commands.common import (
-    add_bench,
-    add_directives,
-    add_sources,
-    bench_files,
-    compiling,
-    show_output,
-)
+from hlsc.commands import common
 from hlsc.errors import HlscError
 from hlsc.testbench import Result
 
@@ -31,9 +24,9 @@ __all__ = ["add", "run"]
 def add(commands: Any) -> None:
     """Declare the command."""
     csim = commands.add_parser("csim", help="run a C++ or C test bench natively")
-    add_sources(csim)
-    add_bench(csim)
-    add_directives(csim)
+    common.add_sources(csim)
+    common.add_bench(csim)
+    common.add_directives(csim)
     csim.add_argument(
         "--dataflow",
         default="sequence",
@@ -48,17 +41,17 @@ def run(options: argparse.Namespace) -> int:
 
     if options.dataflow not in ("sequence", "threads"):
         raise HlscError(f"--dataflow must be sequence or threads, not {options.dataflow}")
-    benches, running = bench_files(options)
+    benches, running = common.bench_files(options)
     if options.dataflow == "threads":
         return _threads(options, benches, running)
     if _claims(options):
         return _watched(options, benches, running)
-    bench = Testbench(options.files, benches, options.top, **compiling(options))
+    bench = Testbench(options.files, benches, options.top, **common.compiling(options))
     return _verdict(bench.run(**running))
 
 
 def _verdict(result: Result) -> int:
-    show_output(result)
+    common.show_output(result)
     if result.ending:
         print(f"csim: the test bench {result.ending}", file=sys.stderr)
     if result.timed_out or result.code < 0:
@@ -87,7 +80,7 @@ def _watched(options: argparse.Namespace, benches: list[Path], running: dict[str
     from hlsc.dataflow import recorded_run
     from hlsc.testbench import Testbench
 
-    given = compiling(options)
+    given = common.compiling(options)
     try:
         how = {"directives": options.directives, "bounded": False, **given}
         _, result, run = recorded_run(options.files, benches, options.top, running, **how)
@@ -103,9 +96,9 @@ def _watched(options: argparse.Namespace, benches: list[Path], running: dict[str
 def _threads(options: argparse.Namespace, benches: list[Path], running: dict[str, Any]) -> int:
     from hlsc.dataflow import difference, explain_run, recorded_run
 
-    how = {"directives": options.directives, **compiling(options)}
+    how = {"directives": options.directives, **common.compiling(options)}
     flow, result, run = recorded_run(options.files, benches, options.top, running, **how)
-    show_output(result)
+    common.show_output(result)
     problem = f"the test bench {result.ending}" if result.ending else ""
     if run is not None:
         problem = explain_run(flow, run, result.arguments, result.calls)

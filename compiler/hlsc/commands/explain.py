@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from hlsc.commands.common import add_bench, add_sources, add_target, bench_files, clock, compiling
+from hlsc.commands import common
 
 __all__ = ["add", "run"]
 
@@ -15,9 +15,9 @@ __all__ = ["add", "run"]
 def add(commands: Any) -> None:
     """Declare the command."""
     explain = commands.add_parser("explain", help="why each loop has its II, and what would lift it")
-    add_sources(explain)
-    add_target(explain)
-    add_bench(explain, required=False)
+    common.add_sources(explain)
+    common.add_target(explain)
+    common.add_bench(explain, required=False)
     explain.add_argument("--html", type=Path, metavar="FILE", help="write it as one HTML page")
 
 
@@ -30,16 +30,14 @@ def run(options: argparse.Namespace) -> int:
     benches: list[Path] = []
     running: dict[str, Any] = {}
     if options.tb:
-        benches, running = bench_files(options)
+        benches, running = common.bench_files(options)
     found = explain(
         options.files,
         options.top,
         benches=benches,
         running=running,
-        clock_ns=clock(options.clock),
-        part=options.part,
-        directives=options.directives,
-        **compiling(options),
+        **common.targeting(options),
+        **common.compiling(options),
     )
     print(text(found), end="")
     if options.html:

@@ -8,14 +8,7 @@ import json
 import sys
 from typing import Any
 
-from hlsc.commands.common import (
-    add_bench,
-    add_directives,
-    add_sources,
-    bench_files,
-    compiling,
-    show_output,
-)
+from hlsc.commands import common
 
 __all__ = ["add", "run"]
 
@@ -23,27 +16,27 @@ __all__ = ["add", "run"]
 def add(commands: Any) -> None:
     """Declare the command."""
     depths = commands.add_parser("fifo-depths", help="propose FIFO depths from a test bench's run")
-    add_sources(depths)
-    add_bench(depths)
-    add_directives(depths)
-    depths.add_argument("--json", action="store_true", help="print the depths as JSON")
+    common.add_sources(depths)
+    common.add_bench(depths)
+    common.add_directives(depths)
+    common.add_json(depths, "the depths")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do it; 1 if no depths let the design end."""
     from hlsc.dataflow import explain_run, proposals, recorded_run
 
-    benches, running = bench_files(options)
+    benches, running = common.bench_files(options)
     flow, result, done = recorded_run(
         options.files,
         benches,
         options.top,
         running,
         directives=options.directives,
-        **compiling(options),
+        **common.compiling(options),
     )
     if done is None:
-        show_output(result)
+        common.show_output(result)
         print(f"fifo-depths: the test bench {result.ending}", file=sys.stderr)
         return 1
     rows = proposals(flow, done, result.arguments, result.calls)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hlsc.commands.common import compiling
+from hlsc.commands import common
 
 __all__ = ["add", "run"]
 
@@ -29,9 +29,8 @@ def add(commands: Any) -> None:
         metavar="TOOL",
         help="all (default), vivado, vitis, or a release such as vitis-2023.2; may be repeated",
     )
-    parser.add_argument("-I", dest="include", action="append", default=[], type=Path, metavar="DIR")
-    parser.add_argument("-D", dest="define", action="append", default=[], metavar="NAME[=VALUE]")
-    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+    common.add_preprocessing(parser)
+    common.add_json(parser, "the findings")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from hlsc.lint import lint, select
 
     releases = select(options.tool or ["all"])
-    found = lint(options.files, options.top, releases, **compiling(options))
+    found = lint(options.files, options.top, releases, **common.compiling(options))
     if options.json:
         print(json.dumps([asdict(f) for f in found], indent=2))
     else:

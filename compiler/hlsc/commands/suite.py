@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hlsc.commands.common import positive
+from hlsc.commands import common
 
 __all__ = ["add", "run"]
 
@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     suite.add_argument(
         "--timeout", default="300", metavar="S", help="seconds for each case (%(default)s)"
     )
-    suite.add_argument("--json", action="store_true", help="print the outcomes as JSON")
+    common.add_json(suite, "the outcomes")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     for outcome in run_suite(
         options.root,
         stall=options.stall,
-        timeout=positive("--timeout", options.timeout),
+        timeout=common.positive("--timeout", options.timeout),
         jobs=options.jobs,
         only=options.only,
     ):

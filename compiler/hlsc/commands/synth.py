@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hlsc.commands.common import add_sources, add_target, clock, defines
+from hlsc.commands import common
 
 __all__ = ["add", "run"]
 
@@ -17,8 +17,8 @@ __all__ = ["add", "run"]
 def add(commands: Any) -> None:
     """Declare the command."""
     synth = commands.add_parser("synth", help="synthesise a top function to SystemVerilog")
-    add_sources(synth)
-    add_target(synth)
+    common.add_sources(synth)
+    common.add_target(synth)
     synth.add_argument(
         "--out",
         type=Path,
@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
         help="also write NAME.STAGE.txt; 'all' for every stage, 'list' shows their names",
     )
     synth.add_argument("--strict", action="store_true", help="a warning is an error")
-    synth.add_argument("--json", action="store_true", help="print the report as JSON")
+    common.add_json(synth, "the report")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,11 +48,8 @@ def run(options: argparse.Namespace) -> int:
     result = synthesize(
         options.files,
         options.top,
-        clock_ns=clock(options.clock),
-        part=options.part,
-        directives=options.directives,
-        include_dirs=options.include,
-        defines=defines(options.define),
+        **common.targeting(options),
+        **common.compiling(options),
         out_dir=options.out,
         dump=STAGES if "all" in options.dump else options.dump,
         strict=options.strict,
