@@ -72,7 +72,7 @@ def build_library(made: Design, trace: bool = False) -> Path:
         pins = _pins((model / "Vtop.h").read_text())
         (model / "binding.h").write_text(_binding(made.spec.top, pins, trace))
         runtime = _runtime(_classes(model / "Vtop_classes.mk"), trace)
-        _compile([_HARNESS / "board.cpp", *_units(model)], model, trace)
+        _compile([*sorted(_HARNESS.glob("*.cpp")), *_units(model)], model, trace)
         objects = [*sorted(model.glob("*.o")), *sorted(runtime.glob("*.o"))]
         gxx.run(
             ["-shared", *objects, "-pthread", "-latomic", "-o", work / "board.so"],

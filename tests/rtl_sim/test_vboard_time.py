@@ -59,6 +59,34 @@ def test_cycles_do_not_depend_on_how_often_the_host_looks(library, seed):
     assert len({run(looks, ("in0", "in1")) for looks in (0, 1, 2, 7)}) == 1
 
 
+def test_the_first_two_reads_after_a_write_to_a_channel_only_look(host, rng):
+    """So pynq, which asks twice before it starts a transfer, finds a busy channel busy."""
+    host.start_channels()
+    address, _ = host.buffer(400)
+    host.transfer("out", address, 3200)
+    for register in (0x10, 0x18):
+        host.logic.write(host.kernel + register, 400)
+    host.logic.write(host.kernel, 1)
+    host.transfer("in0", host.buffer(beats(rng, 400))[0], 3200)
+
+    def start() -> None:
+        host.transfer("in1", host.buffer(beats(rng, 100))[0], 800)
+
+    def passes(stream: str) -> bool:
+        before = host.logic.counters()["cycle"]
+        assert not host.idle(stream)
+        return host.logic.counters()["cycle"] > before
+
+    start()
+    assert [passes("in0") for _ in range(3)] == [False, False, True]  # to the end of in1
+    assert host.idle("in1")
+    start()
+    assert passes("in0")  # not written to since: one read less, which remotely is a call
+    assert host.idle("in1")
+    start()
+    assert [passes("in1") for _ in range(2)] == [False, False]
+
+
 def test_ports_move_a_beat_a_cycle_and_direction_when_the_sum_allows(library, rng):
     """in0 and out share a port, in1 has the other: 24 bytes a cycle, though the sum is 64."""
     count = 4000

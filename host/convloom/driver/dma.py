@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One direction of an AXI DMA in simple mode, over pynq's channel objects.
 
-pynq starts transfers and brings received data to the host; this module looks at the status register,
-because pynq's own `wait` has no time limit and raises "DMA channel not started" for every error.
+pynq arms receives and brings received data to the host. This module looks at the status register,
+because pynq's own `wait` has no time limit and raises "DMA channel not started" for every error, and
+starts sends, because pynq's `transfer` reads that register twice more: remotely each read is a call.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _BITS = (
 """DMASR (PG021)."""
 ERRORS = 0x770
 
-_CONTROL, _STATUS, _LENGTH = 0x00, 0x04, 0x28
+_CONTROL, _STATUS, _ADDRESS, _ADDRESS_HIGH, _LENGTH = 0x00, 0x04, 0x18, 0x1C, 0x28
 _RESET = 0x4
 _S2MM = 0x30
 """The receive channel's registers lie this far above those of the send channel."""
@@ -109,7 +110,13 @@ class Channel:
 
     def start_next(self) -> None:
         """Start the next transfer; the channel must be idle."""
-        self._channel.transfer(self.queue[self.started])
+        region = self.queue[self.started]
+        if self.receive:
+            self._channel.transfer(region)
+        else:  # the writes of pynq's `transfer`, in its order
+            self._mmio.write(_ADDRESS, region.physical_address & 0xFFFFFFFF)
+            self._mmio.write(_ADDRESS_HIGH, region.physical_address >> 32)
+            self._mmio.write(_LENGTH, region.nbytes)
         self.started += 1
 
     def poll(self) -> bool:

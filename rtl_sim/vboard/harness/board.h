@@ -12,9 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "binding.h"  // generated: class Model, the kernel's ports
 #include "ddr.h"
 #include "dma.h"
+#include "lite.h"
+#include "polls.h"
+
+class Model;  // generated: the kernel's ports
 
 namespace vboard {
 
@@ -47,39 +50,13 @@ struct StreamCount {
   }
 };
 
-// The kernel's register file seen by its AXI4-Lite master: at most one read and one write under
-// way.
-class LiteMaster {
- public:
-  void reset();
-  void drive(Model& model) const;
-  void sample(const Model& model);
-
-  bool reading() const { return read_; }
-  bool writing() const { return write_; }
-  void start_read(uint32_t offset) {
-    read_ = ask_ = true;
-    read_offset_ = offset;
-  }
-  void start_write(uint32_t offset, uint32_t value) {
-    write_ = address_ = data_ = true;
-    write_offset_ = offset;
-    value_ = value;
-  }
-  uint32_t read_offset() const { return read_offset_; }
-  uint32_t result() const { return result_; }
-  bool accepted() const { return !address_ && !data_; }  // of a write: the slave has all of it
-
- private:
-  bool read_ = false, ask_ = false, write_ = false, address_ = false, data_ = false;
-  uint32_t read_offset_ = 0, write_offset_ = 0, value_ = 0, result_ = 0;
-};
-
 class Board {
  public:
   Board(const Config& config, uint8_t* memory);
+  ~Board();
 
-  void program();  // a fresh kernel in a fresh PL
+  static uint32_t register_bits();  // of an address in the kernel's register file
+  void program();                   // a fresh kernel in a fresh PL
   uint32_t read(uint64_t address, uint32_t milliseconds);
   void write(uint64_t address, uint32_t value);
   void run(uint64_t cycles);
@@ -90,18 +67,18 @@ class Board {
 
  private:
   void cycle();
-  void poll(int source, uint32_t milliseconds);
-  uint64_t events(int source) const;  // 0 in0, 1 in1, 2 out, 3 the kernel
-  uint64_t events() const { return events(0) + events(1) + events(2) + events(3); }
-  bool unseen() const;
+  void poll(Source source, uint32_t milliseconds);
+  Events events() const { return {{in0_.events, in1_.events, out_.events, kernel_events_}}; }
+  uint64_t happened() const { return in0_.events + in1_.events + out_.events + kernel_events_; }
   void align();
-  void forget_polls();
   bool nothing_can_happen() const;
+  uint32_t answer(uint32_t offset);
   uint32_t read_kernel(uint32_t offset, uint32_t milliseconds);
   void write_kernel(uint32_t offset, uint32_t value);
   uint32_t read_dma(int which, uint32_t offset, uint32_t milliseconds);
   void write_dma(int which, uint32_t offset, uint32_t value);
-  Channel* channel(int which, uint32_t offset);
+  Channel& channel(Source source);
+  static Source source_at(int which, uint32_t offset);
   void see_control(uint32_t value);
   void fault(const std::string& text) { faults_.push_back(text); }
 
@@ -117,15 +94,9 @@ class Board {
   uint32_t gpio_ = 0, gpio_tri_ = 0;
 
   uint64_t now_ = 0;
-  uint32_t phase_ =
-      0;  // whose turn it is, and when to look at CTRL: counted from the start of a run
+  uint32_t phase_ = 0;  // from the start of a run: whose turn it is, and when to look at CTRL
   uint64_t moved_ = 0;  // cycle of the last beat anywhere
-  // Polls since the last write or event; the register that was polled first of them, which alone
-  // lets time pass; polls since that one was last polled.
-  uint32_t looks_ = 0;
-  int anchor_ = -1;
-  uint32_t strangers_ = 0;
-  uint64_t seen_[4] = {0, 0, 0, 0};  // of the events below, those whose status the host has read
+  Polls polls_;
   uint64_t ddr_bytes_ = 0;
   // The kernel: started and not seen done; what of CTRL the host has not read yet.
   bool running_ = false;
