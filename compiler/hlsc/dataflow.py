@@ -28,6 +28,8 @@ from hlsc.deadlock import Fifo, Wait, explain
 from hlsc.errors import HlscError
 from hlsc.frontend import compile_program
 from hlsc.frontend.program import Binding, Program
+from hlsc.middle.llvmtext import parse_type
+from hlsc.middle.llvmtypes import size_of
 from hlsc.testbench import Call, Recorded, Result, Testbench
 
 __all__ = [
@@ -86,6 +88,7 @@ class Dataflow:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.buffers = [p for p in program.ports if p.kind != "axis"]
+        self.shared = [b.name for b in program.buffers]
         self.names = {c.name: i for i, c in enumerate(program.channels)}
         self.processes = {p.name: i for i, p in enumerate(program.processes)}
         text, self.places, self.claims = instrument(program)
@@ -125,9 +128,12 @@ class Dataflow:
             role = 1 if c.producer is None else 2 if c.consumer is None else 0
             ends = [self.processes.get(e or "", _PORT) for e in (c.producer, c.consumer)]
             depth = depths.get(c.name, c.depth)
-            parts.append(struct.pack("<IQBII", (c.width + 7) // 8, depth, role, *ends))
+            bound = c.depth if c.array else depth
+            parts.append(struct.pack("<IQBIII", (c.width + 7) // 8, bound, role, *ends, c.initial))
         sizes = [max(p.depth, 1) * memory_bytes(p.width) for p in self.buffers]
         parts.append(struct.pack(f"<I{len(sizes)}I", len(sizes), *sizes))
+        between = [size_of(parse_type(b.type)) for b in program.buffers]
+        parts.append(struct.pack(f"<I{len(between)}I", len(between), *between))
         parts.append(struct.pack("<I", len(program.processes)))
         for process in program.processes:
             codes = [i for b in process.bindings for i in self._codes(b)]
@@ -157,6 +163,8 @@ class Dataflow:
             return [2 * self.names[t] for t in binding.targets]
         if binding.kind == "const":
             return []
+        if binding.target in self.shared:
+            return [2 * (len(self.buffers) + self.shared.index(binding.target)) + 1]
         index = next(i for i, p in enumerate(self.buffers) if p.name == binding.target)
         return [2 * index + 1]
 
@@ -315,7 +323,7 @@ def proposals(
             "words": by_name[c.name].through,
         }
         for c in flow.program.channels
-        if c.producer and c.consumer
+        if c.producer and c.consumer and not c.array
     ]
 
 

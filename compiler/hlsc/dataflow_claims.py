@@ -9,7 +9,7 @@ as the compiler sees them, tells the runtime (dataflow_run.cpp) its element; eac
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hlsc.frontend.arrays import FunctionIndex, type_dimensions
@@ -128,20 +128,24 @@ def _arrays(
             yield m.group(1), (m.group(1)[1:], kind, dims)
     header = f.header[f.header.index("(") :]
     names = re.findall(r"%([\w.$-]+)[,)]", header)
-    places: Mapping[str, tuple[str, int]] = {
-        **{p.name: ("p", p.width) for p in program.ports},
-        **{b.name: ("b", b.width) for b in program.buffers},
-    }
+    widths = {p.name: p.width for p in program.ports}
+    shared = {b.name: b for b in program.buffers}
     parameters = iter(names)
     for binding in process.bindings:
         for _ in binding.targets or [binding.target]:
             name = next(parameters)
-            if binding.kind == "array":
-                letter, width = places[binding.target]
+            if binding.kind == "array" and (between := shared.get(binding.target)):
+                kind, dims = between.type, type_dimensions(between.type)
+                for _ in dims:
+                    kind = kind[kind.index(" x ") + 3 : -1]
+                # Its halves one behind the other are one row more than are declared.
+                yield f"%{name}", (f"b.{between.name}", kind, dims[1:])
+            elif binding.kind == "array":
                 rows = re.compile(rf"getelementptr (?:\w+ )*(\[.*\]), ptr %{re.escape(name)},")
                 seen = (rows.search(line) for _, _, line in f.lines())
                 inner = next((type_dimensions(m.group(1)) for m in seen if m), ())
-                yield f"%{name}", (f"{letter}.{binding.target}", f"i{width}", (0, *inner))
+                width = widths[binding.target]
+                yield f"%{name}", (f"p.{binding.target}", f"i{width}", (0, *inner))
 
 
 def _lines(f: Function, loop: Loop) -> Iterator[tuple[int, str]]:

@@ -5,11 +5,12 @@
 // compute does not depend on the order, and a deadlock is found at once, when nobody can go on.
 //
 // Request:  u32 grow, u64 limit of stream accesses; u32 channels, each u32 bytes, u64 depth (0: no
-//           bound), u8 role (0 inside, 1 input, 2 output), u32 producer, u32 consumer (~0: port);
-//           u32 buffers, each u32 bytes; u32 processes, each u32 arguments, each u32 index * 2 +
-//           (1: buffer, 0: channel); u32 claims, each u8 inter, u8 mask of RAW, WAR, WAW, u64
-//           distance (0: no such dependence); u32 calls, each: per input channel u64 count and
-//           words, per buffer its bytes.
+//           bound), u8 role (0 inside, 1 input, 2 output), u32 producer, u32 consumer (~0: port),
+//           u32 tokens in it at first; u32 buffers, each u32 bytes; u32 arrays between processes,
+//           each u32 bytes, numbered behind the buffers; u32 processes, each u32 arguments, each
+//           u32 index * 2 + (1: buffer, 0: channel); u32 claims, each u8 inter, u8 mask of RAW,
+//           WAR, WAW, u64 distance (0: no such dependence); u32 calls, each: per input channel u64
+//           count and words, per buffer its bytes.
 // Reply:    per call u8 1, per output channel u64 count and words, per buffer its bytes, per
 // channel
 //           u64 words through, u64 left, u64 high-water mark, u64 depth.  At its end u8 0 and u8
@@ -40,7 +41,7 @@ const size_t kStack = size_t(64) << 20;  // reserved, not touched
 const uint32_t kPort = ~uint32_t(0);
 
 struct Channel {
-  uint32_t bytes, producer, consumer;
+  uint32_t bytes, producer, consumer, initial;  // initial: words in it before each call
   uint64_t depth;
   uint8_t role;
   std::deque<std::vector<uint8_t>> words;
@@ -260,9 +261,13 @@ int main(int argc, char** argv) {
     c.role = in.get<uint8_t>();
     c.producer = in.get<uint32_t>();
     c.consumer = in.get<uint32_t>();
+    c.initial = in.get<uint32_t>();
   }
   buffers.resize(in.get<uint32_t>());
   for (std::vector<uint8_t>& b : buffers) b.resize(in.get<uint32_t>() + 64);
+  const size_t outside = buffers.size();
+  buffers.resize(outside + in.get<uint32_t>());
+  for (size_t i = outside; i < buffers.size(); ++i) buffers[i].resize(in.get<uint32_t>() + 64);
   processes.resize(in.get<uint32_t>());
   for (Process& p : processes) {
     const uint32_t count = in.get<uint32_t>();
@@ -288,6 +293,7 @@ int main(int argc, char** argv) {
     for (Channel& c : channels) {
       c.words.clear();
       c.through = c.high = 0;
+      c.words.resize(c.initial, std::vector<uint8_t>(c.bytes));
       if (c.role != 1) continue;
       for (uint64_t n = in.get<uint64_t>(); n > 0; --n) {
         const uint8_t* from = in.take(c.bytes);
@@ -296,8 +302,8 @@ int main(int argc, char** argv) {
       }
       c.high = c.words.size();
     }
-    for (std::vector<uint8_t>& b : buffers)
-      std::memcpy(b.data(), in.take(b.size() - 64), b.size() - 64);
+    for (size_t i = 0; i < outside; ++i)
+      std::memcpy(buffers[i].data(), in.take(buffers[i].size() - 64), buffers[i].size() - 64);
     accesses = 0;
     present_call = call;
     how = run_call(grows);
@@ -309,8 +315,8 @@ int main(int argc, char** argv) {
       for (const std::vector<uint8_t>& w : c.words)
         out.bytes.insert(out.bytes.end(), w.begin(), w.end());
     }
-    for (const std::vector<uint8_t>& b : buffers)
-      out.bytes.insert(out.bytes.end(), b.begin(), b.end() - 64);
+    for (size_t i = 0; i < outside; ++i)
+      out.bytes.insert(out.bytes.end(), buffers[i].begin(), buffers[i].end() - 64);
     for (const Channel& c : channels) {
       out.put(c.through);
       out.put(uint64_t(c.words.size()));

@@ -85,6 +85,12 @@ def explain(
 
 def _line(wait: Wait, channel: Channel, fifo: Fifo) -> str:
     at = f" ({wait.loc})" if wait.loc else ""
+    if channel.array:  # a token
+        if channel.initial:
+            what = f"a free half of array {channel.array}, which {channel.producer} has to read"
+        else:
+            what = f"the words of array {channel.array}, which {channel.producer} has to write"
+        return f"  {wait.process}{at} waits for {what}"
     verb = {"reads": "read", "writes": "write", "polls": "find a word in"}[wait.state]
     other = (channel.consumer if wait.state == "writes" else channel.producer) or "the test bench"
     role = "read by" if wait.state == "writes" else "written by"

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hlsc.ir import COMPARE, Design, Memory, Node, Process
+from hlsc.blockram import bram36
+from hlsc.ir import COMPARE, Buffer, Design, Memory, Node, Process
 from hlsc.schedule.delays import memory_style, multiplier_dsps
 from hlsc.schedule.problem import source
 from hlsc.schedule.sdc import Schedule
 
-__all__ = ["Estimate", "bram36", "frame_estimate", "process_estimate"]
+__all__ = ["Estimate", "buffer_bram36", "frame_estimate", "process_estimate"]
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,11 @@ class Estimate:
         return {"lut": self.lut, "ff": self.ff, "dsp": self.dsp, "bram36": self.bram36}
 
 
-def bram36(width: int, depth: int) -> float:
-    """Block RAM36 of a simple dual-port memory, in halves: widths 1, 2, 4, 9, 18, 36 (72 as RAMB36)."""
-    best = float("inf")
-    for w, d in ((1, 16384), (2, 8192), (4, 4096), (9, 2048), (18, 1024), (36, 512)):
-        best = min(best, -(-width // w) * -(-depth // d) / 2)
-    return best
+def buffer_bram36(b: Buffer) -> float:
+    """Block RAM36 of a bank between processes, all halves counted."""
+    if b.style != "bram":
+        return 0.0
+    return b.rams * bram36(b.width, b.depth if b.rams < b.halves else b.depth - b.half)
 
 
 def process_estimate(
@@ -106,10 +106,20 @@ def _distributed(width: int, depth: int, memory: Memory | None = None) -> float:
 
 
 def frame_estimate(design: Design, register_file_bits: int) -> Estimate:
-    """What is around the processes: FIFOs, register slices, the register file."""
+    """What is around the processes: FIFOs, register slices, the register file, arrays between them."""
     lut, ff, ram = 60.0 + register_file_bits, 120.0 + register_file_bits, 0.0
+    for b in design.buffers:
+        ram += buffer_bram36(b)
+        if b.style == "register":
+            lut, ff = lut + b.width * b.halves * _SELECT, ff + b.width * b.depth
+        elif b.style == "lutram":
+            lut += _distributed(b.width, b.depth)
+        elif b.rams >= b.halves:  # the two processes' pins are chosen between
+            lut += b.rams * (b.width + b.address_width)
     for c in design.channels:
-        if not (c.producer and c.consumer):  # a register slice at a port
+        if c.array:
+            lut, ff = lut + 4, ff + 4
+        elif not (c.producer and c.consumer):  # a register slice at a port
             lut, ff = lut + c.width, ff + 2 * c.width
         elif c.depth >= 64 and c.width * c.depth > 4096:
             lut, ff, ram = lut + c.width + 30, ff + 2 * c.width + 30, ram + bram36(c.width, c.depth)

@@ -61,7 +61,7 @@ def interpret(
     modulo its width); `arrays`: words behind ap_memory ports, else undefined; `limit`: iterations of
     one process before RunError.  Raises DeadlockError.
     """
-    queues: dict[str, deque[int]] = {c.name: deque() for c in design.channels}
+    queues: dict[str, deque[int]] = {c.name: deque([0] * c.initial) for c in design.channels}
     widths = {c.name: c.width for c in design.channels}
     for name, words in (streams or {}).items():
         if name not in queues:
@@ -97,8 +97,6 @@ def interpret(
             wait = waits.get(name)
             if wait is not None and not _ready(wait, queues, caps):
                 continue
-            if any(b.consumer == name and b.producer in running for b in design.buffers):
-                continue
             moved = True
             try:
                 waits[name] = next(running[name])
@@ -110,7 +108,7 @@ def interpret(
     for c in design.channels:
         if c.consumer is None:
             result.streams[c.name] = list(queues[c.name])
-        elif queues[c.name]:
+        elif queues[c.name] and not c.array:
             result.left[c.name] = len(queues[c.name])
     return result
 
@@ -129,11 +127,12 @@ def _deadlock(design: Design, waits: Mapping[str, _Wait], queues: Mapping[str, d
     for name, (kind, channel) in sorted(waits.items()):
         c = channels[channel]
         other = (c.producer if kind == "read" else c.consumer) or "the port"
-        fill = f"{len(queues[channel])} of {c.depth} words"
-        state = "empty" if kind == "read" else "full"
-        late = [b for b in design.buffers if b.consumer == other and b.producer in waits]
-        other += "".join(f", which starts when {b.producer} has ended (array {b.name})" for b in late)
-        lines.append(f"{name} waits to {kind} {channel} ({state}, {fill}), held up by {other}")
+        if c.array:
+            what = f"waits for {'room in' if c.initial else 'the words of'} array {c.array}"
+        else:
+            fill = f"{len(queues[channel])} of {c.depth} words"
+            what = f"waits to {kind} {channel} ({'empty' if kind == 'read' else 'full'}, {fill})"
+        lines.append(f"{name} {what}, held up by {other}")
     return "; ".join(lines)
 
 

@@ -172,7 +172,9 @@ class Memory:
 
     `style`: auto, register, lutram, bram; `init` makes it a ROM if nothing stores to it.  `ports`: 1r1w
     (one read and one write per cycle), 1rw (one access), 2rw (two accesses, each a read or a write).
-    `external`: the array argument of the top whose memory lies outside, behind an ap_memory port.
+    `external`: the array argument of the top whose memory lies outside, behind an ap_memory port, or
+    the buffer between processes.  Then `take` and `give` are the channels of its tokens: what stands
+    behind a read of `take` must not come before it, what stands before a write of `give` not after it.
     """
 
     name: str
@@ -183,6 +185,8 @@ class Memory:
     loc: Loc | None = None
     ports: str = "1r1w"
     external: str | None = None
+    take: str | None = None
+    give: str | None = None
 
     @property
     def address_width(self) -> int:
@@ -225,6 +229,8 @@ class Channel:
     """A stream.  `producer` or `consumer` None: the stream port of the same name.
 
     `fields` are the members of a structured word, lowest bits first; their widths add up to `width`.
+    `array`: its words are tokens of that array between processes and carry nothing; `initial` of them
+    are in it at first, and again when all processes have ended.
     """
 
     name: str
@@ -234,13 +240,17 @@ class Channel:
     consumer: str | None = None
     fields: tuple[tuple[str, int], ...] = ()
     loc: Loc | None = None
+    array: str = ""
+    initial: int = 0
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """An array between two processes: the consumer starts when the producer has ended.
+    """A bank of an array between two processes, which take turns at its `halves` (1 or 2).
 
-    Each of them has a `Memory` with its name as `external`.
+    Each of them has a `Memory` with its name as `external`, whose `depth` is that of all halves: the
+    second begins at `half`, a power of two, so that the highest bit of an address tells the half.
+    `style`: register, lutram, bram; `rams`: block RAMs of their own for the halves, or one for both.
     """
 
     name: str
@@ -249,6 +259,15 @@ class Buffer:
     producer: str
     consumer: str
     loc: Loc | None = None
+    array: str = ""
+    halves: int = 1
+    half: int = 0
+    style: str = "bram"
+    rams: int = 1
+
+    @property
+    def address_width(self) -> int:
+        return max(1, (self.depth - 1).bit_length())
 
 
 @dataclass(frozen=True)
@@ -290,9 +309,12 @@ class Design:
             lines.append(f"port {p.name} {p.kind} {p.direction} {p.width}{at}")
         for c in self.channels:
             ends = f"{c.producer or 'port'} -> {c.consumer or 'port'}"
-            lines.append(f"channel {c.name}.{c.width} depth {c.depth} {ends}")
+            tokens = f" tokens {c.initial} of {c.array}" if c.array else ""
+            lines.append(f"channel {c.name}.{c.width} depth {c.depth} {ends}{tokens}")
         for b in self.buffers:
-            lines.append(f"buffer {b.name} {b.depth}x{b.width} {b.producer} -> {b.consumer}")
+            halves = f" halves at {b.half}" if b.halves > 1 else ""
+            what = f"{b.depth}x{b.width} {b.style}{halves}"
+            lines.append(f"buffer {b.name} {what} {b.producer} -> {b.consumer}")
         return "\n".join(lines + [str(p) for p in self.processes]) + "\n"
 
     def validate(self) -> Design:

@@ -14,7 +14,8 @@ from typing import Any
 from hlsc.backend import axilite
 from hlsc.backend.lower import Rtl
 from hlsc.backend.top import axis_signals
-from hlsc.estimate import bram36, frame_estimate, process_estimate
+from hlsc.blockram import bram36
+from hlsc.estimate import buffer_bram36, frame_estimate, process_estimate
 from hlsc.interp import RunError, interpret
 from hlsc.ir import Buffer, Channel, Design, Node, Process, Region
 from hlsc.schedule.delays import Timing, memory_style
@@ -72,8 +73,9 @@ def make_report(
                 "name": b.name,
                 "width": b.width,
                 "depth": b.depth,
-                "style": "bram",
-                "bram36": bram36(b.width, b.depth),
+                "style": b.style,
+                "bram36": buffer_bram36(b),
+                "halves": b.halves,
                 **_at(b.loc),
             }
             for b in design.buffers
@@ -88,7 +90,7 @@ def make_report(
                 **_at(c.loc),
             }
             for c in design.channels
-            if c.producer and c.consumer
+            if c.producer and c.consumer and not c.array
         ],
         "registers": [
             {
@@ -225,10 +227,12 @@ def _ports(design: Design) -> list[dict[str, Any]]:
 def warnings(design: Design, schedules: Schedules) -> list[str]:
     """Missed initiation intervals, and operators slower than the clock."""
     found = []
-    for b in design.buffers:
+    for b in {b.array: b for b in design.buffers}.values():
+        each = "an iteration " if b.halves > 1 else ""
         for c in _late_reads(design, b):
             found.append(
-                f"{b.loc or b.name}: {b.consumer} starts when {b.producer} has ended (array {b.name}): "
+                f"{b.loc or b.array}: {b.consumer} starts {each}when {b.producer} has ended "
+                f"{'it ' if each else ''}(array {b.array}): "
                 f"stream {c.name} must hold all that is written to it before (depth {c.depth})"
             )
     for p in design.processes:
@@ -252,11 +256,13 @@ def _late_reads(design: Design, b: Buffer) -> list[Channel]:
     reach, work = {b.producer}, [b.producer]
     while work:
         p = work.pop()
-        nexts = [c.consumer for c in design.channels if c.producer == p and c.consumer]
+        nexts = [c.consumer for c in design.channels if c.producer == p and c.consumer and not c.array]
         nexts = [x for x in nexts if x not in reach and x != b.consumer]
         work += nexts
         reach |= set(nexts)
-    return [c for c in design.channels if c.consumer == b.consumer and c.producer in reach]
+    return [
+        c for c in design.channels if c.consumer == b.consumer and c.producer in reach and not c.array
+    ]
 
 
 def table(report: Mapping[str, Any]) -> str:

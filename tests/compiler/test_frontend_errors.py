@@ -81,8 +81,8 @@ CASES = {
     "place: unbraced if": (TOP + "\nif (n)\n#pragma HLS PIPELINE\nin.read();}", "among the statem", 3),
     "place: unroll": (TOP + "\n#pragma HLS UNROLL\n}", "body of a loop, not in a function", 2),
     "place: dataflow": (
-        TOP + "\nfor (;;) {\n#pragma HLS DATAFLOW\n}}",
-        "body of a function, not in a loop",
+        TOP + "\nif (n) {\n#pragma HLS DATAFLOW\n}}",
+        "body of a function or a loop, not in other braces",
         3,
     ),
     "place: interface": (
@@ -330,7 +330,7 @@ CASES |= {
     ),
     "joined by a variable": (
         FLOW + "int x;\ngive(in, x);\ntake(x, out); }",
-        "variable 'x' must not join processes: only arrays of integers and streams do",
+        "variable 'x' must not join processes: only arrays and streams do",
         9,
     ),
     "condition": (

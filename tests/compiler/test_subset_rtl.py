@@ -99,10 +99,6 @@ void thin(ap_int<200> a[8], S& s) { for (int i = 0; i < 8; ++i) s.write(a[i]); }
         ("a[3] = 7; fill(in, a); take(a, out);", "must be filled by the first of them"),
         ("take(a, out); fill(in, a);", "array 'a' must be written by 'take'"),
         ("ap_int<200> w[8]; wide(in, w); thin(w, out);", "elements of at most 128 bits, not "),
-        (
-            "\n#pragma HLS ARRAY_PARTITION variable=a\nfill(in, a); take(a, out);",
-            "must not name 'a', which joins processes",
-        ),
     ],
 )
 def test_arrays_between_processes_that_are_refused(tmp_path: Path, body: str, message: str) -> None:

@@ -109,6 +109,14 @@ SUPPORTED = {
         before="void fill(S& s, int a[16]) { for (int i = 0; i < 16; ++i) a[i] = s.read(); }\n"
         "void take(int a[16], S& s) { for (int i = 0; i < 16; ++i) s.write(a[i]); }\n",
     ),
+    "`DATAFLOW` in the body of a loop": top(
+        "for (int t = 0; t < n; ++t) {\n#pragma HLS DATAFLOW\nP a[4]; fill(in, a, t); take(a, out); }",
+        "ap_uint<5> n",
+        before="struct P { int x; char y; };\n"
+        "void fill(S& s, P a[4], int t) {\n"
+        "for (int i = 0; i < 4; ++i) a[i].x = a[i].y = s.read() + t; }\n"
+        "void take(P a[4], S& s) { for (int i = 0; i < 4; ++i) s.write(a[i].x + a[i].y); }\n",
+    ),
     "arrays of streams": top(
         "#pragma HLS DATAFLOW\nS s[2]; first(in, s[0]); first(s[0], s[1]); second(s[1], out);",
         before=FLOW,
@@ -138,14 +146,13 @@ SUPPORTED = {
     ),
 }
 REFUSED = {
-    "structures, and arrays of them, between processes": (
+    "scalars and structures between processes": (
         top(
-            "#pragma HLS DATAFLOW\nP a[4]; fill(in, a); take(a, out);",
-            before="struct P { int x; char y; };\n"
-            "void fill(S& s, P a[4]) { for (int i = 0; i < 4; ++i) a[i].x = a[i].y = s.read(); }\n"
-            "void take(P a[4], S& s) { for (int i = 0; i < 4; ++i) s.write(a[i].x + a[i].y); }\n",
+            "#pragma HLS DATAFLOW\nP p; fill(in, p); take(p, out);",
+            before="struct P { int x; char y; };\nvoid fill(S& s, P& p) { p.x = p.y = s.read(); }\n"
+            "void take(P& p, S& s) { s.write(p.x + p.y); }\n",
         ),
-        "variable 'a' must not join processes: only arrays of integers and streams do",
+        "variable 'p' must not join processes: only arrays and streams do",
     ),
     "`m_axi`": (
         top("#pragma HLS INTERFACE m_axi port=n\nout.write(in.read());", "int n"),

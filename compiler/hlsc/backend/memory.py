@@ -19,6 +19,9 @@ def emit_memory(
 ) -> str:
     """Emit one memory; SystemVerilog text of its table if it is a ROM."""
     loads, stores = shared.loads.get(memory.name, []), shared.stores.get(memory.name, [])
+    if memory.external is not None and memory_style(memory) == "register":
+        _words_outside(hw, memory, regions, shared)
+        return ""
     if memory.external is not None:
         for port in sorted({x.port for x in loads} | {x.port for x in stores}):
             _outside(hw, memory, port, shared)
@@ -85,6 +88,18 @@ def _outside(hw: Hw, memory: Memory, port: int, shared: Shared) -> None:
         hw.define(hw.later(rdata_name(memory.name, port), memory.width), q)
 
 
+def _words_outside(hw: Hw, memory: Memory, regions: Sequence[RegionHardware], shared: Shared) -> None:
+    """Pins of the registers between two processes: each word's value, and what it is to become."""
+    pin = f"m_{identifier(memory.external or '')}_"
+    for k in range(memory.depth if shared.stores.get(memory.name) else 0):
+        enable, data = _written(hw, memory, k, shared)
+        hw.output(f"{pin}we{k}", enable)
+        hw.output(f"{pin}d{k}", data)
+    if shared.loads.get(memory.name):
+        words = [hw.input(f"{pin}q{k}", memory.width) for k in range(memory.depth)]
+        _define_loads(hw, memory, regions, words)
+
+
 def _with_ports(hw: Hw, memory: Memory, size: tuple[tuple[str, int], ...], shared: Shared) -> None:
     """A block RAM whose ports both read and write: one of them or two."""
     aw, width = memory.address_width, memory.width
@@ -144,13 +159,21 @@ def _constant_tables(hw: Hw, module: str, memory: Memory, regions: Sequence[Regi
 
 def _register_file(hw: Hw, memory: Memory, regions: Sequence[RegionHardware], shared: Shared) -> None:
     """Words as registers: any number of reads, each a selection; one write per cycle and word."""
-    stores = shared.stores.get(memory.name, [])
     words = []
     for k in range(memory.depth):
-        hits = [(hw.all(x.takes, hw.equals(x.address, k)), x.data) for x in stores]
-        enable = hw.any(*(h for h, _ in hits))
-        data = hw.choose(hits) if hits else hw.const(0, memory.width)
+        enable, data = _written(hw, memory, k, shared)
         words.append(hw.register(f"{memory.name}_{k}", data, enable, loc=memory.loc))
+    _define_loads(hw, memory, regions, words)
+
+
+def _written(hw: Hw, memory: Memory, k: int, shared: Shared) -> tuple[Sig, Sig]:
+    """Whether word k is written, and with what."""
+    stores = shared.stores.get(memory.name, [])
+    hits = [(hw.all(x.takes, hw.equals(x.address, k)), x.data) for x in stores]
+    return hw.any(*(h for h, _ in hits)), hw.choose(hits) if hits else hw.const(0, memory.width)
+
+
+def _define_loads(hw: Hw, memory: Memory, regions: Sequence[RegionHardware], words: list[Sig]) -> None:
     for hardware in regions:
         for n in hardware.region.nodes:
             if n.op == "load" and n.ref == memory.name:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from hlsc.backend import axilite
+from hlsc.backend.buffers import Buffers
 from hlsc.backend.mlir import Extern, Hw, Sig, identifier
 from hlsc.backend.process import ProcessModule
 from hlsc.errors import HlscError
@@ -57,14 +58,14 @@ class _Top:
         self.rst = hw.inv(reset_n)
         self.scalars: dict[str, Sig] = {}
         self.drained: list[Sig] = []
-        self.pins: dict[tuple[str, str, str], Sig] = {}  # (process, buffer, pin)
         self.start = hw.later("run_start", 1)  # one cycle: every process begins
         self.done = hw.later("run_done", 1)
         self.ap_start = hw.later("ap_start_w", 1)
         self.idle = hw.later("run_idle", 1)
         self._streams()
+        self.buffers = Buffers(hw, design, self.rst, self.done)
         self._processes()
-        self._buffers()
+        self.buffers.emit()
         self._run()
         self._control()
 
@@ -83,12 +84,6 @@ class _Top:
             size: tuple[tuple[str, int], ...] = (("WIDTH", c.width),)
             if None not in ends:
                 size += (("DEPTH", c.depth),)
-            buffer = Extern(
-                template,
-                size,
-                (("clk", 1), ("rst", 1), ("in_valid", 1), ("in_data", c.width), ("out_ready", 1)),
-                (("in_ready", 1), ("out_valid", 1), ("out_data", c.width)),
-            )
             feeds = {
                 "clk": hw.clk1,
                 "rst": self.rst,
@@ -101,6 +96,16 @@ class _Top:
                 "out_valid": hw.later(f"r_{name}_valid", 1),
                 "out_data": hw.later(f"r_{name}_data", c.width),
             }
+            if c.array:
+                template, size = "hlsc_tokens", (("DEPTH", c.depth), ("INITIAL", c.initial))
+                del feeds["in_data"]
+                hw.define(results.pop("out_data"), hw.const(0, c.width))
+            buffer = Extern(
+                template,
+                size,
+                tuple((n, x.width) for n, x in feeds.items()),
+                tuple((n, x.width) for n, x in results.items()),
+            )
             label = f"{c.name}_{'fifo' if None not in ends else 'slice'}"
             hw.instance(label, buffer, feeds, results, c.loc)
             if c.producer is None:
@@ -132,7 +137,7 @@ class _Top:
         self.outs: dict[str, tuple[Sig, Sig]] = {}
         for p in self.design.processes:
             m = self.modules[p.name]
-            feeds = {"rst": self.rst, "start": self._start(p.name)}
+            feeds = {"rst": self.rst, "start": self.start}
             results = {"done": hw.later(f"p_{identifier(p.name)}_done", 1)}
             channels = {c.name: c for c in self.design.channels}
             for c in m.reads:
@@ -181,14 +186,10 @@ class _Top:
         self, process: str, port: str, module: Hw, feeds: dict[str, Sig], results: dict[str, Sig]
     ) -> None:
         """The pins of a memory outside go straight through, named as Vitis HLS names them; those of a
-        buffer are kept for `_buffers`."""
+        buffer to where that is made."""
         hw, name = self.hw, identifier(port)
-        if any(b.name == port for b in self.design.buffers):
-            for pin, width in (*module.inputs, *module.outputs):
-                if re.fullmatch(rf"m_{name}_(?:address|ce|we|d|q)[01]", pin):
-                    value = hw.later(f"{process}_{pin}", width)
-                    (feeds if (pin, width) in module.inputs else results)[pin] = value
-                    self.pins[process, port, pin.removeprefix(f"m_{name}_")] = value
+        if port in self.buffers.by_name:
+            self.buffers.connect(process, port, module, feeds, results)
             return
         own = re.compile(rf"m_({name}_(?:address|ce|we|d|q)[01])")
         for pin, width in module.inputs:
@@ -198,50 +199,6 @@ class _Top:
             if m := own.fullmatch(pin):
                 results[pin] = hw.later(f"pin_{pin}", width)
                 hw.output(m.group(1), results[pin])
-
-    def _start(self, process: str) -> Sig:
-        """A process starts with the run; the consumer of a buffer when its producers have ended."""
-        hw = self.hw
-        before = dict.fromkeys(b.producer for b in self.design.buffers if b.consumer == process)
-        if not before:
-            return self.start
-        started = hw.later(f"p_{identifier(process)}_started", 1)
-        ended = [hw.later(f"p_{identifier(p)}_ended", 1) for p in before]
-        now = hw.all(*ended, hw.inv(started))
-        after = hw.all(hw.any(now, started), hw.inv(self.done))
-        hw.register(f"{process}_started", after, reset=(self.rst, 0), into=started)
-        return now
-
-    def _buffers(self) -> None:
-        """One block RAM each: its processes run one after the other, taking turns at its ports."""
-        hw = self.hw
-        for b in self.design.buffers:
-            aw = max(1, (b.depth - 1).bit_length())
-            inputs: list[tuple[str, int]] = [("clk", 1)]
-            feeds, results = {"clk": hw.clk1}, {}
-            for port, end in enumerate(("_a", "_b")):
-                both = (b.producer, b.consumer)
-                ce, we, address, data = (
-                    {p: x for p in both if (x := self.pins.get((p, b.name, f"{pin}{port}")))}
-                    for pin in ("ce", "we", "address", "d")
-                )
-                pick = {
-                    f"addr{end}": [(ce[p], address[p]) for p in ce]
-                    or [(hw.const(0, 1), hw.const(0, aw))],
-                    f"wdata{end}": [(we[p], data[p]) for p in we]
-                    or [(hw.const(0, 1), hw.const(0, b.width))],
-                }
-                one = {f"en{end}": hw.any(*ce.values()), f"we{end}": hw.any(*we.values())}
-                one |= {name: hw.choose(cases) for name, cases in pick.items()}
-                inputs += [(name, sig.width) for name, sig in one.items()]
-                feeds |= one
-                results[f"rdata{end}"] = word = hw.later(f"buffer_{b.name}{end}", b.width)
-                for p in both:
-                    if q := self.pins.get((p, b.name, f"q{port}")):
-                        hw.define(q, word)
-            size = (("WIDTH", b.width), ("DEPTH", b.depth), ("AW", aw))
-            ram = Extern("hlsc_ram_2rw", size, tuple(inputs), tuple((n, b.width) for n in results))
-            hw.instance(f"{b.name}_buffer", ram, feeds, results, b.loc)
 
     def _run(self) -> None:
         """busy from start to the cycle in which all has ended and the output slices are empty."""

@@ -16,7 +16,7 @@ from hlsc.frontend.llvmtext import Function
 from hlsc.frontend.pragmas import dimensions
 from hlsc.frontend.program import ArrayFacts
 
-__all__ = ["Target", "array_facts", "find_target", "rename_allocas", "type_dimensions"]
+__all__ = ["Target", "array_facts", "check_target", "find_target", "rename_allocas", "type_dimensions"]
 
 _DEF = re.compile(r"^\s*(%[\w.$-]+) = (.*)$")
 _INLINED = re.compile(r"(?:\.i\d*)+$")
@@ -101,8 +101,10 @@ def check_target(found: Resolved, target: Target | None) -> Target:
         raise found.error(
             f"must not name '{variable}', an argument of the top: its ap_memory port stays one memory"
             if target.name.startswith("%p.")
-            else f"must not name '{variable}', which joins processes: it is one block RAM",
-            "copy it into a local array and name that",
+            else f"must stand where '{variable}' is declared: it joins processes",
+            "copy it into a local array and name that"
+            if target.name.startswith("%p.")
+            else "move it into the DATAFLOW function",
         )
     if not dims:
         raise found.error(f"must name an array, not '{variable}'")

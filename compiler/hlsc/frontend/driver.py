@@ -11,6 +11,7 @@ from pathlib import Path
 from hlsc import toolchain
 from hlsc.errors import HlscError, SourceError
 from hlsc.frontend import clang, passes, region
+from hlsc.frontend.arrays import Target, array_facts, check_target
 from hlsc.frontend.build import build
 from hlsc.frontend.directives import read_directives
 from hlsc.frontend.facts import FunctionFacts, Resolved, SourceLoop, collect, resolve
@@ -20,7 +21,8 @@ from hlsc.frontend.intrinsics import define_bodies, read_intrinsic
 from hlsc.frontend.llvmtext import Function, ModuleText
 from hlsc.frontend.pragmas import Rewriter, protect, top_parameters
 from hlsc.frontend.prepare import prepare
-from hlsc.frontend.program import Program
+from hlsc.frontend.program import ArrayFacts, Program
+from hlsc.frontend.wrapper import TOKEN_DECLARATIONS, wrapper
 from hlsc.ir import Loc
 
 __all__ = ["STAGES", "Dump", "compile_program"]
@@ -28,6 +30,7 @@ __all__ = ["STAGES", "Dump", "compile_program"]
 STAGES = ("pragmas", "llvm-raw", "llvm")
 Dump = Callable[[str, str], None]
 
+_STORAGE = ("ARRAY_PARTITION", "ARRAY_RESHAPE", "BIND_STORAGE")
 _SYNTH = {"__HLSC_SYNTH__": "1", "__SYNTHESIS__": "1"}
 
 
@@ -130,35 +133,36 @@ class _Compilation:
 
     def _middle(self, module: ModuleText) -> Program:
         loops, functions, resolved = collect(module, self.rewriter.pragmas)
-        prepare(module, region.ENTRY)
         top = self._find_top(module)
         own = functions[top.name]
         self._function_rules(module, functions, loops, top)
+        repeated = {k: x.dataflow for k, x in loops.items() if x.dataflow is not None}
+        prepare(module, region.ENTRY, {top.name} if repeated else set())
+        dataflow = own.dataflow or next(iter(repeated.values()), None)
         top_loc = self._loc(module, top)
         arguments = self._arguments(module, top_loc)
         define_bodies(module)
-        names = self._process_functions(module, top, own)
+        names = self._process_functions(module, top, dataflow)
         module = ModuleText(str(module))
-        area = region.analyse(module, set(names), self.top, top_loc, own.dataflow is not None)
+        area = region.analyse(module, set(names), self.top, top_loc, dataflow is not None, repeated)
         if not area.calls:
             raise SourceError(
-                f"DATAFLOW function '{self.top}' must call at least one process", own.dataflow
+                f"DATAFLOW function '{self.top}' must call at least one process", dataflow
             )
-        depths = self._stream_depths(area)
+        depths, facts = self._marked(area)
         ports = {a.position: a.name for a in arguments if a.kind != "in"}
         scalars = [(a.position, a.width, a.name) for a in arguments if a.kind == "in"]
         process_names = self._process_names(module, area)
         wrappers = []
         for i, name in enumerate(process_names):
             debug = self._debug(module, area.calls[i], name)
-            wrappers.append(
-                region.wrapper(area, i, f"hlsc.p.{name}", ports, scalars, debug, set(names))
-            )
+            made = f"hlsc.p.{name}", ports, scalars, debug, set(names)
+            wrappers.append(wrapper(module, area, i, *made))
         text = self._assemble(module, area, wrappers)
         wrapped = [f"hlsc.p.{n}" for n in process_names]
         built = build(text, wrapped, loops, self.rewriter.pragmas)
         program = finish(
-            built, area, process_names, arguments, own.interfaces, depths, self.top, top_loc
+            built, area, process_names, arguments, own.interfaces, depths, facts, self.top, top_loc
         )
         self.dump("pragmas", _listing([*resolved, *built.resolved]))
         self.dump("llvm", program.module)
@@ -219,8 +223,8 @@ class _Compilation:
             found[n] = Argument(n, name, kind, i.args[1], signed, depth, read_only)
         return [found[n] for n in sorted(found)]
 
-    def _process_functions(self, module: ModuleText, top: Function, own: FunctionFacts) -> list[str]:
-        if own.dataflow is None:
+    def _process_functions(self, module: ModuleText, top: Function, dataflow: Loc | None) -> list[str]:
+        if dataflow is None:
             return [top.name]
         by_name = {f.name: f for f in module.functions}
         result = []
@@ -242,6 +246,11 @@ class _Compilation:
         top: Function,
     ) -> None:
         by_name = {f.name: f for f in module.functions}
+        for loop in loops.values():
+            if loop.dataflow and loop.function != top.name:
+                raise SourceError(
+                    f"a DATAFLOW loop must stand in the top function '{self.top}'", loop.dataflow
+                )
         for name, facts in functions.items():
             if facts.dataflow and name != top.name:
                 raise SourceError(
@@ -261,17 +270,18 @@ class _Compilation:
                     reason = f"its function is pipelined ({facts.pipeline.loc})"
                     loops[key] = replace(loop, unroll=0, reason=reason)
 
-    def _stream_depths(self, area: region.Region) -> dict[tuple[str, int], int]:
-        """Depth of each declared stream: STREAM, else the template argument, else 2."""
+    def _marked(self, area: region.Region) -> tuple[dict[tuple[str, int], int], dict[str, ArrayFacts]]:
+        """Depth of each declared stream: STREAM, else the template argument, else 2; and what is said
+        of the arrays between processes, by alloca."""
         depths = {(s.base, s.index): s.depth or 2 for s in area.streams}
         said: dict[tuple[str, int], Resolved] = {}
+        marks: list[tuple[Resolved, Target]] = []
         for marker, value, _ in area.markers:
             found = resolve(marker, self.rewriter.pragmas, self.top)
-            if value in area.buffers and found.pragma.name != "STREAM":
-                raise found.error(
-                    f"must not name '{value[1:]}', which joins processes: it is one block RAM",
-                    "copy it into a local array of a process and name that",
-                )
+            if value in area.buffers and found.pragma.name in _STORAGE:
+                target = Target(value, area.buffers[value].type)
+                marks.append((found, check_target(found, target)))
+                continue
             if found.pragma.name != "STREAM":
                 raise found.error("must stand in the process that uses the variable")
             if value not in area.pointers:
@@ -287,7 +297,7 @@ class _Compilation:
                         raise found.error("must stand once per stream, not twice")
                     said[key] = found
                     depths[key] = found.values.get("depth", depths[key])
-        return depths
+        return depths, array_facts(marks)
 
     def _process_names(self, module: ModuleText, area: region.Region) -> list[str]:
         plain = []
@@ -323,9 +333,10 @@ class _Compilation:
             m.group(1) for p in parts if isinstance(p, str) and (m := re.search(r"@([\w.$]+)\(", p))
         }
         have |= {p.name for p in parts if isinstance(p, Function)}
-        for line in area.declares:
+        for line in [*area.declares, *(TOKEN_DECLARATIONS if area.buffers else ())]:
             m = re.search(r"@([\w.$]+)\(", line)
             if m and m.group(1) not in have:
+                have.add(m.group(1))
                 parts.append(re.sub(r" #\d+$", "", line))
         copy = ModuleText("")
         copy.parts = [*parts, *wrappers]

@@ -58,6 +58,7 @@ class SourceLoop:
     unroll: int | None = None
     reason: str = ""  # why it must unroll, for the error message
     function: str = ""  # mangled
+    dataflow: Loc | None = None  # its body calls processes
 
 
 @dataclass
@@ -185,6 +186,7 @@ def _loop(
         loc = loc or meta.loop_loc(f.block(name).lines[-1])
     facts = LoopFacts(loc=loc)
     unroll: int | None = None
+    dataflow: Loc | None = None
     seen: set[str] = set()
     for found in marks:
         name, o, v = found.pragma.name, found.pragma.options, found.values
@@ -198,6 +200,8 @@ def _loop(
             if "off" in o and "ii" in o:
                 raise found.error("must not give II together with off")
             facts = replace(facts, pipeline="off" not in o, ii=v.get("ii"))
+        elif name == "DATAFLOW":
+            dataflow = found.loc
         elif name == "UNROLL":
             if "off" not in o:
                 unroll = v.get("factor", 0)
@@ -220,8 +224,14 @@ def _loop(
         raise SourceError(
             "a loop must not be pipelined and unrolled completely at once", facts.loc, "delete one"
         )
+    if dataflow is not None and (facts.pipeline or unroll is not None):
+        raise SourceError(
+            "a DATAFLOW loop must not be pipelined or unrolled: its iterations overlap by themselves",
+            dataflow,
+            "pipeline the loops in its processes",
+        )
     reason = "" if unroll is None else "it says UNROLL"
-    return SourceLoop(facts, unroll, reason, f.name)
+    return SourceLoop(facts, unroll, reason, f.name, dataflow)
 
 
 def set_loop_metadata(

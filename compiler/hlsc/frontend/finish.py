@@ -20,11 +20,13 @@ from hlsc.frontend.joins import (
     channels_of,
     find_ends,
     split_arrays,
+    tokens_of,
 )
 from hlsc.frontend.llvmtext import Function, ModuleText
 from hlsc.frontend.program import ArrayFacts, Binding, LoopFacts, ProcessCall, Program
 from hlsc.frontend.region import Region
 from hlsc.frontend.selects import select_values
+from hlsc.frontend.wrapper import token_names
 from hlsc.ir import Loc
 
 __all__ = ["finish"]
@@ -39,12 +41,18 @@ def finish(
     arguments: Sequence[Argument],
     interfaces: Sequence[Resolved],
     depths: Mapping[tuple[str, int], int],
+    facts: Mapping[str, ArrayFacts],
     top: str,
     loc: Loc | None,
 ) -> Program:
-    """Bind parameters, derive the channels' ends and ports, clean the text."""
+    """Bind parameters, derive the channels' ends and ports, clean the text.
+
+    `facts`: of the arrays between processes.
+    """
     module = built.module
     streams = Streams()
+    for alloca in area.buffers:
+        streams.single |= {f"%t.{t}": t for t in token_names(area, alloca) if t}
     for s in area.streams:
         streams.single[f"%s.{s.base[1:]}.{s.index}"] = s.name
     for base, n in area.arrays.items():
@@ -62,7 +70,8 @@ def finish(
     channels, directions = channels_of(area, arguments, module, ends, depths, loc)
     directions |= array_directions(module, names, arguments, loc)
     ports, control = build_ports(top, arguments, interfaces, directions, loc)
-    buffers = buffers_of(module, area, names, channels)
+    buffers = buffers_of(module, area, names, channels, facts)
+    channels = (*channels, *tokens_of(buffers))
     calls = []
     for i, name in enumerate(names):
         f = module.function(f"hlsc.p.{name}")

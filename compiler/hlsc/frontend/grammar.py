@@ -131,7 +131,7 @@ SPECS: dict[str, Spec] = {
         },
         required=("variable",),
     ),
-    "DATAFLOW": Spec(("function",)),
+    "DATAFLOW": Spec(("function", "loop")),
     "INLINE": Spec(
         ("function",),
         {

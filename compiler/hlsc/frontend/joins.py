@@ -11,8 +11,10 @@ from hlsc.errors import SourceError
 from hlsc.frontend.interfaces import Argument
 from hlsc.frontend.intrinsics import read_intrinsic
 from hlsc.frontend.llvmtext import Function, ModuleText, strip_debug
+from hlsc.frontend.program import ArrayFacts, Between
 from hlsc.frontend.region import Region, constant_offset
-from hlsc.ir import Buffer, Channel, Loc
+from hlsc.frontend.wrapper import token_names
+from hlsc.ir import Channel, Loc
 
 __all__ = [
     "Ends",
@@ -22,6 +24,7 @@ __all__ = [
     "channels_of",
     "find_ends",
     "split_arrays",
+    "tokens_of",
 ]
 
 _ELEMENT = re.compile(
@@ -175,18 +178,26 @@ def array_directions(
 
 
 def buffers_of(
-    module: ModuleText, area: Region, names: Sequence[str], channels: Sequence[Channel]
-) -> tuple[Buffer, ...]:
-    """The arrays between processes: written by the first, which nothing of the second comes back to."""
+    module: ModuleText,
+    area: Region,
+    names: Sequence[str],
+    channels: Sequence[Channel],
+    facts: Mapping[str, ArrayFacts],
+) -> tuple[Between, ...]:
+    """The arrays between processes, written by the first; outside a loop nothing comes back to it."""
     found = []
+    halves = 2 if area.body else 1
     for alloca, s in area.buffers.items():
         name, (first, second) = alloca[1:], (names[i] for i in s.users)
         for process, what in ((first, "written"), (second, "used")):
             loads, stores = _accesses(module.function(f"hlsc.p.{process}"), f"%b.{name}")
             if not (stores if what == "written" else loads or stores):
                 raise SourceError(f"array '{name}' must be {what} by '{process}'", s.loc)
-        found.append(Buffer(name, s.width, s.depth, first, second, s.loc))
-    for b in found:
+        kind = f"[{halves} x {s.type}]"
+        tokens = token_names(area, alloca)
+        said = facts.get(name, ArrayFacts())
+        found.append(Between(name, kind, halves, first, second, *tokens, said, s.loc))
+    for b in found if halves == 1 else ():
         reach, work = {b.consumer}, [b.consumer]
         while work:
             p = work.pop()
@@ -202,6 +213,17 @@ def buffers_of(
                 "pass the values by hls::stream",
             )
     return tuple(found)
+
+
+def tokens_of(buffers: Sequence[Between]) -> list[Channel]:
+    """The streams of the tokens of arrays between processes."""
+    found = []
+    for b in buffers:
+        found.append(Channel(b.full, 1, b.halves, b.producer, b.consumer, (), b.loc, b.name))
+        if b.free:
+            ends = b.consumer, b.producer
+            found.append(Channel(b.free, 1, b.halves, *ends, (), b.loc, b.name, b.halves))
+    return found
 
 
 def _single(name: str, e: Ends, loc: Loc | None) -> None:

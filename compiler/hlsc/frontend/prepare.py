@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from hlsc.frontend.llvmtext import Function, ModuleText
 from hlsc.frontend.memory import Layout, index_constructors, lower_memory, struct_types
@@ -28,12 +29,13 @@ _WIDE = re.compile(
 _ALLOCA = re.compile(r"^\s*(%[\w.$-]+) = alloca ([^,]+)")
 
 
-def prepare(module: ModuleText, entry: str) -> None:
+def prepare(module: ModuleText, entry: str, lives: Collection[str] = ()) -> None:
     """In place: everything but `entry` internal and alwaysinline; tbaa, comdats, attributes dropped.
 
     The start of a scalar's lifetime becomes a store of undef: a variable of a loop body then carries
     nothing from one iteration to the next, and needs no register.  Copies of small objects, and those
     from `c ? a : b`, become a load and a store: SROA sees through a selected address only there.
+    In the functions `lives` the lifetimes of other variables stay, which tell where they are declared.
     """
     parts: list[str | Function] = []
     types = struct_types(module.parts)
@@ -47,7 +49,7 @@ def prepare(module: ModuleText, entry: str) -> None:
         if isinstance(part, Function):
             index_constructors(part)
             lower_memory(part, types, globals_)
-            _function(part, entry, types)
+            _function(part, entry, types, part.name in lives)
         elif part.startswith(("attributes #", "$")) or part.startswith(";"):
             continue
         else:
@@ -59,7 +61,7 @@ def prepare(module: ModuleText, entry: str) -> None:
     module.parts = parts
 
 
-def _function(f: Function, entry: str, types: dict[str, str]) -> None:
+def _function(f: Function, entry: str, types: dict[str, str], lives: bool) -> None:
     m = re.search(r" !dbg !\d+", f.header)
     debug = m.group() if m else ""
     head = _LINKAGE.sub("define " if f.name == entry else "define internal ", f.header)
@@ -89,7 +91,9 @@ def _function(f: Function, entry: str, types: dict[str, str]) -> None:
                     continue
             if hit := _LIFETIME.search(line):
                 kind = kinds.get(hit.group(2), "")
-                if hit.group(1) == "start" and _is_flat(kind, types):
+                if not _is_flat(kind, types):
+                    lines += [line] if lives else []
+                elif hit.group(1) == "start":
                     lines += _undefined(kind, hit.group(2), Layout(types), f"%hlsc.life.{copies}")
                     copies += 1
                 continue

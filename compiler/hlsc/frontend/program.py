@@ -27,9 +27,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hlsc.ir import Buffer, Channel, Loc, Port
+from hlsc.ir import Channel, Loc, Port
 
-__all__ = ["ArrayFacts", "Binding", "DependencePragma", "LoopFacts", "ProcessCall", "Program"]
+__all__ = [
+    "ArrayFacts",
+    "Between",
+    "Binding",
+    "DependencePragma",
+    "LoopFacts",
+    "ProcessCall",
+    "Program",
+]
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,26 @@ class ArrayFacts:
 
 
 @dataclass(frozen=True)
+class Between:
+    """An array between two processes.
+
+    `type`: LLVM's, without names; with `halves` 2 an array of two of the declared ones, which take
+    turns.  `full` and `free`: the channels of its tokens, which a process reads before it touches a
+    half and writes when it is done with it; `free` is "" if there is one half.
+    """
+
+    name: str
+    type: str
+    halves: int
+    producer: str
+    consumer: str
+    full: str
+    free: str
+    facts: ArrayFacts
+    loc: Loc | None = None
+
+
+@dataclass(frozen=True)
 class Binding:
     """What one parameter of a process function is bound to at its call.
 
@@ -109,4 +137,4 @@ class Program:
     control: str = "ap_ctrl_hs"
     control_bundle: str = ""
     loc: Loc | None = None
-    buffers: tuple[Buffer, ...] = ()  # arrays between processes
+    buffers: tuple[Between, ...] = ()

@@ -118,6 +118,10 @@ class Instructions:
         """Word `counter` of every bank of an array gets a repeated byte."""
         b = self.b
         assert i.access is not None and isinstance(i.args[1], IntConst)
+        if i.access.array in self.env.memories.between:
+            raise SourceError(
+                f"the array {i.access.array[1:]} between processes must be filled by a loop", i.loc
+            )
         counter = self.value(i.args[0], i.loc, 32)
         for plan in self.env.memories.plans_of(i.access.array):
             size = -(-plan.leaf.bits // 8)

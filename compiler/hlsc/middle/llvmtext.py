@@ -28,7 +28,7 @@ from hlsc.middle.llvmtypes import (
     Value,
 )
 
-__all__ = ["SHIM_HEADERS", "parse_module"]
+__all__ = ["SHIM_HEADERS", "parse_module", "parse_type"]
 
 SHIM_HEADERS = frozenset(
     "ap_int.h ap_fixed.h hls_stream.h ap_axi_sdata.h hlsc_ap_base.h hlsc_ap_bits.h hlsc_ap_ops.h "
@@ -293,6 +293,11 @@ def parse_module(text: str) -> Module:
                 module.globals[g.name] = g
         i += 1
     return module
+
+
+def parse_type(text: str) -> Type:
+    """A type without names."""
+    return Line(text, {}).type()
 
 
 def _named_types(text: str) -> dict[str, Type]:

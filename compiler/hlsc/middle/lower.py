@@ -7,19 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hlsc.errors import SourceError
-from hlsc.frontend.program import Binding, LoopFacts, ProcessCall, Program
+from hlsc.frontend.program import Between, Binding, LoopFacts, ProcessCall, Program
 from hlsc.ir import Arg, Design, Port, Process, Region
 from hlsc.middle.addresses import resolve_addresses
 from hlsc.middle.arithmetic import balance_sums, multiply_by_constants
+from hlsc.middle.between import join_banks
 from hlsc.middle.cfg import Cfg
 from hlsc.middle.expand import expand_memory_calls
 from hlsc.middle.graph import Builder
 from hlsc.middle.hoist import hoist_invariants
 from hlsc.middle.induction import Induction
 from hlsc.middle.instructions import Environment
-from hlsc.middle.llvmtext import parse_module
+from hlsc.middle.llvmtext import parse_module, parse_type
 from hlsc.middle.llvmtypes import ArrayType, Function, Instr, IntType, Module
-from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size, with_ports
+from hlsc.middle.memories import ArrayInfo, MemoryMap, Plan, access_size, with_ports
 from hlsc.middle.prepare import prepare
 from hlsc.middle.promote import promote_registers
 from hlsc.middle.regions import build_regions
@@ -50,16 +51,19 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
     text = prepare(program.module)
     show("rotated", text)
     module = parse_module(text)
-    processes = [_process(program, call, module, options) for call in program.processes]
+    banks: dict[str, tuple[Between, Plan]] = {}
+    processes, buffers = join_banks(
+        [_process(program, call, module, options, banks) for call in program.processes], banks
+    )
     design = Design(
         program.top,
         program.ports,
-        tuple(processes),
+        processes,
         program.channels,
         program.control,
         program.control_bundle,
         program.loc,
-        program.buffers,
+        buffers,
     ).validate()
     show("regions", str(design))
     stages: list[tuple[str, Callable[[Process], Process]]] = [
@@ -111,13 +115,16 @@ class _Bindings:
         self.arrays: dict[str, ArrayInfo] = {}
         self.external: dict[str, Port] = {}  # by array
         self.ports = {p.name: p for p in program.ports}
-        for b in program.buffers:
-            self.ports[b.name] = Port(b.name, "buffer", "inout", b.width, loc=b.loc, depth=b.depth)
+        self.between: dict[str, Between] = {}  # by array
+        shared = {b.name: b for b in program.buffers}
         self.channels = {c.name: c for c in program.channels}
         for (name, t), binding in zip(function.params, call.bindings, strict=True):
             self.by_name["%" + name] = binding
             if isinstance(t, IntType) and binding.kind in ("scalar", "const"):
                 self._scalar(name, t.bits, binding)
+            elif binding.kind == "array" and binding.target in shared:
+                b = self.between["%" + name] = shared[binding.target]
+                self.arrays["%" + name] = parse_type(b.type), None, b.loc
             elif binding.kind == "array":
                 port = self.ports[binding.target]
                 self.external["%" + name] = port
@@ -135,10 +142,8 @@ class _Bindings:
 
     def dependences(self, facts: LoopFacts) -> LoopFacts:
         """DEPENDENCE on an array argument, by the name of the parameter that is bound to it."""
-        names = {
-            f"{'b' if port.kind == 'buffer' else 'p'}.{port.name}": array[1:]
-            for array, port in self.external.items()
-        }
+        names = {f"p.{port.name}": array[1:] for array, port in self.external.items()}
+        names |= {f"b.{b.name}": array[1:] for array, b in self.between.items()}
         mine = (replace(d, variable=names.get(d.variable, d.variable)) for d in facts.dependences)
         return replace(facts, dependences=tuple(mine))
 
@@ -173,7 +178,14 @@ class _Bindings:
         return binding.target, self.ports[binding.target].width
 
 
-def _process(program: Program, call: ProcessCall, module: Module, options: Options) -> Process:
+def _process(
+    program: Program,
+    call: ProcessCall,
+    module: Module,
+    options: Options,
+    banks: dict[str, tuple[Between, Plan]],
+) -> Process:
+    """One process; `banks` gets those of the arrays that it shares."""
     function = module.functions[call.function]
     bindings = _Bindings(program, call, function)
     types: dict[str, ArrayInfo] = {
@@ -185,7 +197,8 @@ def _process(program: Program, call: ProcessCall, module: Module, options: Optio
     types |= bindings.arrays
     function = resolve_addresses(function)
     arrays = _arrays(function, module, dict(types))
-    memories = MemoryMap(arrays, Induction(Cfg(function)).term, bindings.external)
+    terms = Induction(Cfg(function)).term
+    memories = MemoryMap(arrays, terms, bindings.external, bindings.between)
     accesses = [
         (i.access, access_size(i), i.loc)
         for b in function.blocks
@@ -224,6 +237,7 @@ def _process(program: Program, call: ProcessCall, module: Module, options: Optio
     )
     loops = {k: bindings.dependences(f) for k, f in program.loops.items()}
     regions, variables = build_regions(env, loops, memories.banks_of(), options.flatten)
+    banks |= memories.shared_banks()
     return Process(
         call.name,
         tuple(regions),

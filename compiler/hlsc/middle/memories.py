@@ -16,7 +16,7 @@ from itertools import product
 from math import prod
 
 from hlsc.errors import SourceError
-from hlsc.frontend.program import ArrayFacts
+from hlsc.frontend.program import ArrayFacts, Between
 from hlsc.ir import Loc, Memory, Port, Region
 from hlsc.middle.elements import Bounds, Index, Leaf, indices, leaves_of
 from hlsc.middle.graph import Builder
@@ -44,7 +44,7 @@ ArrayInfo = tuple[Type, Value | None, Loc | None]
 
 @dataclass(frozen=True)
 class Split:
-    """How one dimension is cut: `kind` none, complete, cyclic or block; `factor` banks."""
+    """How one dimension is cut: `kind` none, complete, cyclic, block or half; `factor` banks."""
 
     extent: int
     kind: str = "none"
@@ -77,14 +77,29 @@ class Plan:
     init: dict[tuple[int, ...], int] | None = None  # by indices; missing entries are 0
     banks: dict[tuple[int, ...], str] = field(default_factory=dict)
     ports: str = "1r1w"
+    between: str = ""  # what processes that share it call it
+    halves: int = 1  # 2: the first dimension tells the half
+
+    @property
+    def half(self) -> int:
+        """Words from one half to the other: its bit of the address stands above all others."""
+        inner = prod(s.inner for s in self.splits[1:])
+        return 1 << (inner - 1).bit_length() if self.halves > 1 else 0
 
     @property
     def depth(self) -> int:
-        return prod(s.inner for s in self.splits)
+        inner = prod(s.inner for s in self.splits if s.kind != "half")
+        return self.half + inner
 
     def bank_name(self, bank: tuple[int, ...]) -> str:
         cut = [str(b) for b, s in zip(bank, self.splits, strict=True) if s.factor > 1]
         return "_".join([self.name, *cut])
+
+    def shared_name(self, bank: tuple[int, ...]) -> str:
+        """What both processes call a bank; no other array's can have that name."""
+        cut = [str(b) for b, s in zip(bank, self.splits, strict=True) if s.factor > 1]
+        path = [self.leaf.path[1:]] if self.leaf.path else []
+        return "_".join([self.between, *(["", *path, *cut] if path or cut else [])])
 
 
 def _flat_init(t: Type, v: Value | None, prefix: tuple[int, ...], out: dict[int, int], at: int) -> None:
@@ -112,10 +127,13 @@ class MemoryMap:
         arrays: Mapping[str, ArrayInfo],
         bounds: Bounds | None = None,
         external: Mapping[str, Port] | None = None,
+        between: Mapping[str, Between] | None = None,
     ) -> None:
-        """`arrays`: by name with % or @; `external`: those that lie behind a port, and the port."""
+        """`arrays`: by name with % or @; `external`: those that lie behind a port, and the port;
+        `between`: those that two processes share."""
         self.arrays = dict(arrays)
         self.external = dict(external or {})
+        self.between = dict(between or {})
         self.bounds = bounds
         self.leaves: dict[str, list[Leaf]] = {}
         self.constant_dims: dict[tuple[str, str], list[bool]] = {}
@@ -141,6 +159,7 @@ class MemoryMap:
             leaf = leaves[0]
             if (
                 name in self.external
+                or name in self.between
                 or size * 8 <= leaf.bits
                 or any(
                     a.offset % size or any(t.coef % size for t in a.terms)
@@ -203,7 +222,8 @@ class MemoryMap:
     def plan(self, facts: Mapping[str, ArrayFacts], unique: Callable[[str], str]) -> None:
         for array, path in self.used:
             (leaf,) = (x for x in self.leaves[array] if x.path == path)
-            fact = facts.get(array[1:], ArrayFacts())
+            shared = self.between.get(array)
+            fact = facts.get(array[1:], ArrayFacts()) if shared is None else shared.facts
             t, init, loc = self.arrays[array]
             splits = tuple(
                 self._split(d, extent, fact, self.constant_dims[array, path][d], array, loc)
@@ -212,6 +232,8 @@ class MemoryMap:
             p = Plan(
                 unique(array[1:] + path), leaf, splits, fact.style, fact.loc or loc, ports=fact.ports
             )
+            if shared is not None:
+                p.between, p.halves = shared.name, shared.halves
             if array.startswith("@"):
                 flat: dict[int, int] = {}
                 _flat_init(t, init, (), flat, 0)
@@ -225,6 +247,12 @@ class MemoryMap:
     def _split(
         self, d: int, extent: int, fact: ArrayFacts, constant: bool, array: str, loc: Loc | None
     ) -> Split:
+        shared = self.between.get(array)
+        if shared is not None:  # its processes must cut it alike; the first dimension is not declared
+            constant = False
+            d -= 1
+            if d < 0:
+                return Split(extent, "half")
         # A reshaped dimension becomes banks too: the same words per cycle, in memories side by side.
         none = fact.reshape.get(d + 1, fact.reshape.get(0, ("none", 1)))
         kind, factor = fact.partition.get(d + 1, fact.partition.get(0, none))
@@ -255,10 +283,19 @@ class MemoryMap:
             style = p.style if port is None else "bram"
             for bank, name in sorted(p.banks.items()):
                 init = self._rom(p, bank)
-                where = None if port is None else port.name
+                where = p.shared_name(bank) if p.between else port.name if port else None
                 m = Memory(name, p.leaf.bits, p.depth, style, init, p.loc, p.ports, where)
                 out.append(m)
         return out
+
+    def shared_banks(self) -> dict[str, tuple[Between, Plan]]:
+        """The banks of arrays between processes, by the name that both know."""
+        return {
+            p.shared_name(bank): (self.between[array], p)
+            for (array, _), p in self.plans.items()
+            if p.between
+            for bank in p.banks
+        }
 
     def banks_of(self) -> dict[str, list[str]]:
         """C++ array name → names of the memories that it became (complete only after all regions)."""
@@ -318,7 +355,13 @@ class MemoryMap:
         aw = max(1, (p.depth - 1).bit_length())
         address = b.const(0, aw)
         for d, s in zip(dims, p.splits, strict=True):
+            if s.kind == "half":
+                continue
             address = b.binary("add", b.binary("mul", address, b.const(s.inner, aw)), d.inside)
+        if p.halves > 1:
+            low = p.half.bit_length() - 1
+            parts = [b.trunc(dims[0].inside, 1), *([b.trunc(address, low)] if low else [])]
+            address = b.concat(parts)
         return address
 
     def word(
@@ -357,7 +400,7 @@ class MemoryMap:
 
         choices: list[Choice] = []
         for i, s in zip(index, p.splits, strict=True):
-            if s.kind == "none":
+            if s.kind in ("none", "half"):
                 choices.append(Choice((0,), None, total(i, aw)))
                 continue
             if not i.terms:

@@ -20,7 +20,7 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hlsc.ir import SIDE_EFFECTS, Loc, Node, Process, Region
+from hlsc.ir import SIDE_EFFECTS, Loc, Memory, Node, Process, Region
 from hlsc.schedule.delays import Cost, Timing, has_ports
 from hlsc.schedule.ports import deal_ports, port_name
 from hlsc.schedule.predicates import Predicates
@@ -332,6 +332,7 @@ class _Build:
             if not nodes:
                 continue
             self._hazards(nodes, 0 if memory.external is None else 1)
+            self._tokens(nodes, memory)
             if not has_ports(memory):
                 continue
             dealt = deal_ports(memory, nodes, lambda a, b: self.predicates.exclusive(a.pred, b.pred))
@@ -346,6 +347,18 @@ class _Build:
                             if stores and self.predicates.exclusive(a.pred, b.pred):
                                 self.exclusive.add((a.id, b.id))
         return ports
+
+    def _tokens(self, nodes: list[Node], memory: Memory) -> None:
+        """A half between processes is touched behind the token that it was waited for with, and its
+        words are there before the token that gives it on."""
+        for token in self.ops:
+            for n in nodes:
+                if token.op == "read" and token.ref == memory.take:
+                    distance = 0 if self._before(token, n) else 1
+                    self._edge(token.id, n.id, 0, distance, "order")
+                elif token.op == "write" and token.ref == memory.give:
+                    distance = 0 if self._before(n, token) else 1
+                    self._edge(n.id, token.id, self.costs[n.id].latency, distance, "order")
 
     def _hazards(self, nodes: list[Node], after_read: int) -> None:
         """`after_read`: cycles from a read to a write of its word; 0 where reads come first in a cycle,

@@ -39,6 +39,7 @@ def violations(process: Process, schedule: Schedule, timing: Timing) -> Iterator
     yield from check.control()
     yield from check.streams()
     yield from check.memories()
+    yield from check.tokens(process)
 
 
 def _strip(nodes: Mapping[int, Node], i: int) -> Node:
@@ -220,6 +221,24 @@ class _Check:
                     yield from self.hazard(ref, a, b)
                     if ref not in self.logic and self.port_of.get(a.id) == self.port_of.get(b.id):
                         yield from self.port(ref, a, b)
+
+    def tokens(self, process: Process) -> Iterator[str]:
+        """Accesses to what processes share lie between the tokens that they stand between."""
+        take = {m.name: m.take for m in process.memories if m.take}
+        give = {m.name: m.give for m in process.memories if m.give}
+        for n in self.region.nodes:
+            if n.op not in ("load", "store") or n.id not in self.t:
+                continue
+            for token in self.region.nodes:
+                behind = self.place[token.id] < self.place[n.id]
+                if token.op == "read" and token.ref == take.get(n.ref or "", ""):
+                    later = self.t[n.id] + (0 if behind else self.ii)
+                    if later < self.t[token.id] and (behind or self.loop):
+                        yield f"{n.ref}: {n} comes before {token}"
+                if token.op == "write" and token.ref == give.get(n.ref or "", ""):
+                    later = self.t[token.id] + (self.ii if behind else 0)
+                    if later < self.t[n.id] + self.cost[n.id].latency and (not behind or self.loop):
+                        yield f"{n.ref}: {n} comes behind {token}"
 
     def own_port(self, ref: str, n: Node) -> Iterator[str]:
         kind = self.ports[ref]
