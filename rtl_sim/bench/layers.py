@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from convloom.reference import ALGORITHMS
 from hlsc.flow import rtl_kernel, synthesized
 from hlsc.rtlsim import RtlKernel
 
-__all__ = ["LINT_WAIVERS", "CompiledKernel"]
+__all__ = ["LINT_WAIVERS", "CompiledKernel", "compiled_kernel"]
 
 LINT_WAIVERS = {
     "DECLFILENAME": "all modules are in one file",
@@ -89,6 +90,12 @@ class CompiledKernel:
         np.testing.assert_array_equal(job.result(run.streams["out"]), expected, err_msg=layer.name)
         return int(run.cycles)
 
+    def check_refused(self, registers: Mapping[str, int], status: str) -> None:
+        """With these registers the kernel ends with this status, having read and written nothing."""
+        run = self.rtl.run({}, registers)
+        assert run.scalars["status"] == self.spec.status[status]
+        assert sum(map(len, run.streams["out"])) == 0
+
     def assert_hot_loops(self) -> None:
         """Every loop that the contract calls hot starts an iteration per cycle, as it asks to."""
         loops = {loop["label"]: loop for loop in self.report["loops"]}
@@ -109,3 +116,9 @@ class CompiledKernel:
         """Clean under Verilator's -Wall but for LINT_WAIVERS."""
         options = tuple(f"-Wno-{rule}" for rule in LINT_WAIVERS)
         lint(Design(self.design.sources, self.spec.top, options=options))
+
+
+@lru_cache
+def compiled_kernel(name: str, config: str = "tiny") -> CompiledKernel:
+    """The one of this name and configuration."""
+    return CompiledKernel(name, config)

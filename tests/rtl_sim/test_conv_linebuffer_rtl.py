@@ -3,25 +3,21 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import partial
 
-import numpy as np
 import pytest
 
-from bench.layers import CompiledKernel
+from bench.layers import compiled_kernel
 from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer
-from convloom.lowering import lowerings_for
+from convloom.lowering import lower, lowerings_for
 from convloom.random_layers import random_layers
+from convloom.suites import random_tensors
 from hlsc.rtlsim import STALLS
 
 SPEC = load_kernel("conv_linebuffer")
+compiled = partial(compiled_kernel, SPEC.name)
 LOWERINGS = ("stream", "pack")
-
-
-@lru_cache
-def compiled(config: str = "tiny") -> CompiledKernel:
-    return CompiledKernel(SPEC.name, config)
 
 
 def sweep(config: str, lowering: str, stall: str, count: int, seed: int) -> None:
@@ -50,40 +46,6 @@ def test_random_layers_long(config, lowering, stall, seed):
     sweep(config, lowering, stall, 100, seed + 9)
 
 
-CONFIGS = [pytest.param(c, marks=[pytest.mark.nightly] * (c == "z2")) for c in SPEC.configs]
-"""z2 takes half a minute to synthesise."""
-
-
-@pytest.mark.parametrize("config", CONFIGS)
-def test_hot_loops_reach_an_initiation_interval_of_one(config):
-    compiled(config).assert_hot_loops()
-
-
-def test_registers_of_the_report_are_those_of_the_contract():
-    compiled().assert_registers()
-
-
-def test_verilator_lint():
-    compiled().lint()
-
-
-def tensors(layer: ConvLayer, seed: int = 3) -> tuple:
-    rng = np.random.default_rng(seed)
-    x = rng.integers(-128, 128, layer.x_shape, np.int8)
-    w = rng.integers(-128, 128, layer.w_shape, np.int8)
-    return layer, x, w, rng.integers(-999, 999, layer.k, np.int32)
-
-
-@pytest.mark.parametrize("stream", ["in0", "in1"])
-def test_misplaced_tlast_is_reported(stream):
-    job = compiled().lower(*tensors(ConvLayer(1, 5, 6, 11, 5, 3, 3, pads=(1, 1, 1, 0))))
-    streams = {name: list(transfers) for name, transfers in job.streams.items()}
-    first = streams[stream][0]
-    streams[stream][:1] = [first[:7], first[7:]]
-    status = compiled().rtl.run(streams, job.registers).scalars["status"]
-    assert status & SPEC.status[f"{stream}_tlast"], status
-
-
 @pytest.mark.parametrize(
     ("register", "value", "status"),
     [
@@ -95,15 +57,15 @@ def test_misplaced_tlast_is_reported(stream):
     ],
 )
 def test_bad_register_ends_the_run_with_its_status(register, value, status):
-    job = compiled().lower(*tensors(ConvLayer(1, 5, 6, 11, 5, 3, 3)))
-    run = compiled().rtl.run({}, {**job.registers, register: value})
-    assert run.scalars["status"] == SPEC.status[status]
-    assert sum(map(len, run.streams["out"])) == 0
+    layer = ConvLayer(1, 5, 6, 11, 5, 3, 3)
+    job = lower(layer, *random_tensors(layer), kernel=SPEC, config="tiny")
+    compiled().check_refused({**job.registers, register: value}, status)
 
 
 def test_cycles_repeat_and_stalls_cost_some():
-    layer = tensors(ConvLayer(1, 12, 12, 16, 8, 3, 3, pads=(1, 1, 1, 1)))
-    cycles = compiled().check(*layer, "none", 0)
-    assert cycles == compiled().check(*layer, "none", 0)
+    layer = ConvLayer(1, 12, 12, 16, 8, 3, 3, pads=(1, 1, 1, 1))
+    sample = layer, *random_tensors(layer)
+    cycles = compiled().check(*sample, "none", 0)
+    assert cycles == compiled().check(*sample, "none", 0)
     assert cycles < 1500  # 1152 of them multiply
-    assert cycles < compiled().check(*layer, "random", 0)
+    assert cycles < compiled().check(*sample, "random", 0)

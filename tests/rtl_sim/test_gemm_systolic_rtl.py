@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 import sys
-from functools import lru_cache
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -19,7 +19,7 @@ import pytest
 
 from bench.kernel import Case, Plan, run_kernel
 from bench.kernel import Job as BenchJob
-from bench.layers import CompiledKernel
+from bench.layers import compiled_kernel
 from bench.places import note
 from bench.runner import PAUSES, BenchFailure
 from convloom.kernels import load_kernel
@@ -31,11 +31,7 @@ from hlsc import toolchain
 from hlsc.rtlsim import STALLS
 
 SPEC = load_kernel("gemm_systolic")
-
-
-@lru_cache
-def compiled(config: str = "tiny") -> CompiledKernel:
-    return CompiledKernel(SPEC.name, config)
+compiled = partial(compiled_kernel, SPEC.name)
 
 
 @pytest.mark.parametrize("stall", STALLS)
@@ -50,19 +46,6 @@ def test_random_layers(stall, seed):
 def test_random_layers_long(config, stall, seed):
     for i, (layer, x, w, bias) in enumerate(random_layers(200, seed + 9)):
         compiled(config).check(layer, x, w, bias, stall, seed + i)
-
-
-CONFIGS = [pytest.param(c, marks=[pytest.mark.nightly] * (c == "z2")) for c in SPEC.configs]
-"""z2 takes half a minute to synthesise."""
-
-
-@pytest.mark.parametrize("config", CONFIGS)
-def test_hot_loops_reach_an_initiation_interval_of_one(config):
-    compiled(config).assert_hot_loops()
-
-
-def test_registers_of_the_report_are_those_of_the_contract():
-    compiled().assert_registers()
 
 
 def test_cycles_follow_from_the_report():
@@ -107,20 +90,7 @@ def several_tiles() -> tuple:
 )
 def test_bad_register_ends_the_run_with_its_status(register, value, status):
     job = lower(*several_tiles(), kernel=SPEC, config="tiny")
-    run = compiled().rtl.run({}, {**job.registers, register: value})
-    assert run.scalars["status"] == SPEC.status[status]
-    assert sum(map(len, run.streams["out"])) == 0
-
-
-@pytest.mark.parametrize("stream", ["in0", "in1"])
-def test_misplaced_tlast_is_reported(stream):
-    job = lower(*several_tiles(), kernel=SPEC, config="tiny")
-    streams = {name: list(transfers) for name, transfers in job.streams.items()}
-    first = streams[stream][0]
-    streams[stream][:1] = [first[:7], first[7:]]
-    assert (
-        compiled().rtl.run(streams, job.registers).scalars["status"] == SPEC.status[f"{stream}_tlast"]
-    )
+    compiled().check_refused({**job.registers, register: value}, status)
 
 
 # ------------------------------------------------------------------------------------- cocotb
@@ -179,11 +149,6 @@ def test_cocotb_bench_names_pixel_filter_and_tile(seed):
 
 
 # ------------------------------------------------------------------------------- the text itself
-
-
-def test_verilator_lint():
-    """Clean under -Wall but for what bench.layers waives."""
-    compiled().lint()
 
 
 def test_yosys_takes_it(tmp_path):
