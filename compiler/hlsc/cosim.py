@@ -24,10 +24,12 @@ from hlsc.cosim_compare import compare_call
 from hlsc.cosim_hang import HANG, broken_promises, explain_hang
 from hlsc.errors import HlscError
 from hlsc.frontend import compile_program
+from hlsc.ir import Port
+from hlsc.parts import Part
 from hlsc.rtlsim import STALLS, RtlKernel
 from hlsc.rtlsim_replay import FifoTrace, Play, Replay, replay
 from hlsc.synth import DEFAULT_PART
-from hlsc.testbench import Call, Recorded, Result, Testbench
+from hlsc.testbench import Call, Recorded, Result, Testbench, recorded_arrays
 
 __all__ = ["CallTiming", "Cosim", "check_rtl", "cosim"]
 
@@ -124,7 +126,8 @@ def cosim(
         )
         report = json.loads((made / "report.json").read_text())
         bench = building.result()
-        recording = pool.submit(bench.run, args, data=data, arrays=_arrays(report), timeout=timeout)
+        arrays = recorded_arrays(_ports(report))
+        recording = pool.submit(bench.run, args, data=data, arrays=arrays, timeout=timeout)
         rtl = functools.partial(RtlKernel, [made / f"{top}.sv"], top, made / "report.json")
         kernel = rtl(trace=trace is not None, watch=watch)
         result = recording.result()
@@ -185,10 +188,20 @@ def check_rtl(
     return Cosim(kernel.top, bench, report, timings, tuple(problems), trace, answer.fifos)
 
 
-def _arrays(report: Mapping[str, Any]) -> dict[int, int]:
-    """Words of the array arguments by position."""
-    ports = [p for p in report["ports"] if p["name"] != "ap_return"]
-    return {i: p["depth"] for i, p in enumerate(ports) if p["kind"] == "ap_memory"}
+def _ports(report: Mapping[str, Any]) -> tuple[Port, ...]:
+    """The ports as far as the report describes them."""
+    return tuple(
+        Port(
+            p["name"],
+            p["kind"],
+            p["direction"],
+            p["width"],
+            signed=p.get("signed", False),
+            depth=p.get("depth", 0),
+            part=Part.from_dict(p["part"]) if "part" in p else None,
+        )
+        for p in report["ports"]
+    )
 
 
 def _plays(

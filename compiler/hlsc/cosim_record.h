@@ -5,10 +5,11 @@
 // HLSC_RECORD_… the function that the linker puts in the place of the top (--wrap).
 //
 // The file named by HLSC_RECORD:  u32 arguments, the return value included; per argument text kind,
-// u32 width; then per call u32 number (from 1) and, per argument, two lists of words: u64 count and
-// count * (width+7)/8 bytes, packed as hlsc_pack.h says.  The first list is what the call was given
-// (of a stream: the elements that it took), the second what it gave (of a stream: the elements that
-// it wrote).  An array has as many words as HLSC_RECORD_ARRAYS says ("position=words,…"), else one.
+// u32 width, u32 elements (of an array of streams, else 1); then per call u32 number (from 1) and,
+// per argument or stream of it, two lists of words: u64 count and count * (width+7)/8 bytes, packed
+// as hlsc_pack.h says.  The first list is what the call was given (of a stream: the elements that
+// it took), the second what it gave (of a stream: the elements that it wrote).  An array has as
+// many words or streams as HLSC_RECORD_ARRAYS says ("position=words,…"), else one.
 #ifndef HLSC_COSIM_RECORD_H_
 #define HLSC_COSIM_RECORD_H_
 
@@ -51,7 +52,11 @@ void put_words(Writer& out, const T* values, uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) put_word(out, values[i]);
 }
 
-// Words of the array argument at a position.
+inline void append(Writer& out, const Writer& more) {
+  out.bytes.insert(out.bytes.end(), more.bytes.begin(), more.bytes.end());
+}
+
+// Words, or streams, of the array argument at a position.
 inline uint64_t array_words(int position) {
   const char* text = std::getenv("HLSC_RECORD_ARRAYS");
   while (text && *text) {
@@ -69,22 +74,79 @@ template <class A>
 struct Argument {  // by value
   typedef typename std::remove_cv<typename std::remove_reference<A>::type>::type T;
   static const char* kind() { return "value"; }
+  static uint32_t elements(int) { return 1; }
   Argument(int, A value) : value(value) {}
-  void before(Writer& given) { put_words(given, &value, 1); }
-  void after(Writer&, Writer& gave) { gave.put(uint64_t(0)); }
+  void before() { put_words(given, &value, 1); }
+  void after(Writer& out) {
+    append(out, given);
+    out.put(uint64_t(0));
+  }
+  Writer given;
   const T value;
 };
 
 template <class Row>
+using Element = typename std::remove_cv<typename std::remove_all_extents<Row>::type>::type;
+
+template <class Row, class E = Element<Row>>
 struct Pointer {
-  typedef typename std::remove_cv<typename std::remove_all_extents<Row>::type>::type T;
+  typedef E T;
   static const char* kind() { return "pointer"; }
+  static uint32_t elements(int) { return 1; }
   Pointer(int position, Row* at)
       : at(reinterpret_cast<const T*>(at)), count(at ? array_words(position) : 0) {}
-  void before(Writer& given) { put_words(given, at, count); }
-  void after(Writer&, Writer& gave) { put_words(gave, at, count); }
+  void before() { put_words(given, at, count); }
+  void after(Writer& out) {
+    append(out, given);
+    put_words(out, at, count);
+  }
+  Writer given;
   const T* at;
   const uint64_t count;
+};
+
+// What one stream takes and gives in a call.
+template <class T, int DEPTH>
+struct Traffic {
+  explicit Traffic(hls::stream<T, DEPTH>& stream) : stream(stream) {}
+  void before() {
+    taken = stream.hlsc_taken();
+    put = stream.hlsc_written();
+    for (std::size_t i = 0; i < stream.size(); ++i) held.push_back(stream.hlsc_peek(i));
+  }
+  void after(Writer& out) {
+    const std::size_t took = stream.hlsc_taken() - taken;
+    const std::size_t wrote = stream.hlsc_written() - put;
+    // Of a stream that is written and read in one call both lists would overlap; the compiler
+    // refuses such a top.
+    put_words(out, held.data(), took < held.size() ? took : held.size());
+    const std::size_t left = wrote < stream.size() ? wrote : stream.size();
+    out.put(uint64_t(left));
+    for (std::size_t i = 0; i < left; ++i)
+      put_word(out, stream.hlsc_peek(stream.size() - left + i));
+  }
+  hls::stream<T, DEPTH>& stream;
+  std::vector<T> held;
+  unsigned long long taken = 0, put = 0;
+};
+
+// A stream, or an array of them.
+template <class Row, class E, int DEPTH>
+struct Pointer<Row, hls::stream<E, DEPTH>> {
+  typedef E T;
+  static const char* kind() { return "stream"; }
+  static uint32_t elements(int position) { return uint32_t(array_words(position)); }
+  Pointer(int position, Row* at) {
+    auto* first = reinterpret_cast<hls::stream<T, DEPTH>*>(at);
+    for (uint64_t i = 0; i < array_words(position); ++i) streams.emplace_back(first[i]);
+  }
+  void before() {
+    for (auto& s : streams) s.before();
+  }
+  void after(Writer& out) {
+    for (auto& s : streams) s.after(out);
+  }
+  std::vector<Traffic<T, DEPTH>> streams;
 };
 
 template <class Row>
@@ -97,46 +159,11 @@ struct Argument<U&> : Pointer<U> {
   Argument(int position, U& at) : Pointer<U>(position, &at) {}
 };
 
-template <class S, class E>
-struct Stream {
-  typedef E T;
-  static const char* kind() { return "stream"; }
-  Stream(int, S& stream) : stream(stream) {}
-  void before(Writer&) {
-    taken = stream.hlsc_taken();
-    put = stream.hlsc_written();
-    for (std::size_t i = 0; i < stream.size(); ++i) held.push_back(stream.hlsc_peek(i));
-  }
-  void after(Writer& given, Writer& gave) {
-    const std::size_t took = stream.hlsc_taken() - taken;
-    const std::size_t wrote = stream.hlsc_written() - put;
-    // Of a stream that is written and read in one call both lists would overlap; the compiler
-    // refuses such a top.
-    put_words(given, held.data(), took < held.size() ? took : held.size());
-    const std::size_t left = wrote < stream.size() ? wrote : stream.size();
-    gave.put(uint64_t(left));
-    for (std::size_t i = 0; i < left; ++i)
-      put_word(gave, stream.hlsc_peek(stream.size() - left + i));
-  }
-  S& stream;
-  std::vector<T> held;
-  unsigned long long taken = 0, put = 0;
-};
-
-template <class T, int DEPTH>
-struct Argument<hls::stream<T, DEPTH>&> : Stream<hls::stream<T, DEPTH>, T> {
-  using Stream<hls::stream<T, DEPTH>, T>::Stream;
-};
-template <class T, int DEPTH>
-struct Argument<hls::stream<T, DEPTH>*> : Stream<hls::stream<T, DEPTH>, T> {
-  Argument(int position, hls::stream<T, DEPTH>* stream)
-      : Stream<hls::stream<T, DEPTH>, T>(position, *stream) {}
-};
-
 template <class A>
-void describe(Writer& out) {
+void describe(Writer& out, int position) {
   out.text(Argument<A>::kind());
   out.put(uint32_t(hlsc_pack::width_of<typename Argument<A>::T>()));
+  out.put(Argument<A>::elements(position));
 }
 
 // The record, open until the program ends.
@@ -178,25 +205,22 @@ struct Top {
     File& file = File::instance();
     const uint32_t number = file.next();
     std::tuple<Argument<A>...> arguments(Argument<A>(int(I), values)...);
-    Writer given[sizeof...(A) + 1], gave[sizeof...(A) + 1], head;
+    Writer head;
     if (number == 1) {
       head.put(uint32_t(sizeof...(A) + !std::is_void<R>::value));
-      (describe<A>(head), ...);
+      (describe<A>(head, int(I)), ...);
       if constexpr (!std::is_void<R>::value) {
         head.text("return");
         head.put(uint32_t(hlsc_pack::width_of<typename std::remove_cv<R>::type>()));
+        head.put(uint32_t(1));
       }
     }
     file.write(head);
-    (std::get<I>(arguments).before(given[I]), ...);
+    (std::get<I>(arguments).before(), ...);
     auto finish = [&] {
       Writer out;
       out.put(number);
-      (std::get<I>(arguments).after(given[I], gave[I]), ...);
-      for (std::size_t i = 0; i < sizeof...(A); ++i) {
-        out.bytes.insert(out.bytes.end(), given[i].bytes.begin(), given[i].bytes.end());
-        out.bytes.insert(out.bytes.end(), gave[i].bytes.begin(), gave[i].bytes.end());
-      }
+      (std::get<I>(arguments).after(out), ...);
       return out;
     };
     if constexpr (std::is_void<R>::value) {

@@ -20,6 +20,7 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,7 @@ class Kernel:
             bits any integers, shape (beats,); for wider ones uint8, shape (beats, D/8), byte 0 lowest,
             or uint64 of shape (beats, D/64).  TLAST is set on the last beat of each transfer, TKEEP and
             TSTRB are all ones.  A stream without TLAST takes its transfers one behind the other.
-            Streams that are not named are outputs.
+            Streams that are not named are outputs.  The streams of an array `in` are in_0, in_1, ….
         scalars: integer arguments by name; also start values of pointers and references (else 0).
         arrays: array arguments by name; they are copied, the new content is in the result.
         twice: call it twice with the same inputs and check that both calls answer alike.
@@ -249,7 +250,7 @@ class Kernel:
         link([*objects, *sanitizers, "-o", work / "kernel"], what=f"linking {self.top}")
         if self._has_library:
             link([*objects, "-shared", "-o", work / "libkernel.so"], what=f"linking {self.top}")
-        (work / "signature.json").write_text(json.dumps(self._signature(work / "kernel", found)))
+        (work / "signature.json").write_text(json.dumps(self._signature(work / "kernel", home, found)))
         deps: set[Path] = set()
         for obj in objects:
             deps.update(toolchain.depfile(obj.with_suffix(".d"), skip=[work, *_SYSTEM]))
@@ -258,10 +259,7 @@ class Kernel:
 
     def _parameter_names(self, source: Path) -> list[str] | None:
         """Names of the parameters of `top` if this file defines it: the templates do not know them."""
-        args = [*self._flags(), "-fsyntax-only", "-Xclang", "-ast-dump"]
-        args += ["-Xclang", f"-ast-dump-filter={self.top}", str(source)]
-        args = [a for a in args if not str(a).startswith(("-fsanitize", "-fno-sanitize"))]
-        text = toolchain.clang().run(args, what=f"parsing {source.name}").stdout
+        text = self._parsed(source, "-ast-dump")
         blocks = re.split(r"^Dumping (.*):$", text, flags=re.M)
         names: list[str] | None = None
         for name, block in zip(blocks[1::2], blocks[2::2], strict=True):
@@ -272,16 +270,29 @@ class Kernel:
                 names = [_parameter_name(line, i) for i, line in enumerate(lines)]
         return names
 
-    def _signature(self, program: Path, names: list[str]) -> list[dict[str, object]]:
+    def _parsed(self, source: Path, how: str) -> str:
+        """What clang makes of the functions called `top` in a file."""
+        args = [*self._flags(), "-fsyntax-only", "-Xclang", how]
+        args += ["-Xclang", f"-ast-dump-filter={self.top}", str(source)]
+        args = [a for a in args if not str(a).startswith(("-fsanitize", "-fno-sanitize"))]
+        return toolchain.clang().run(args, what=f"parsing {source.name}").stdout
+
+    def _signature(self, program: Path, home: Path, names: list[str]) -> list[dict[str, object]]:
         env = {"ASAN_OPTIONS": "detect_leaks=0"}
         text = toolchain.run([program, "--describe"], what="reading the types", env=env).stdout
         names = [*names, "return"]
         result = []
         for name, line in zip(names, text.splitlines(), strict=True):
-            kind, width, signed, type_name = line.split("\t")
-            result.append(
-                dict(name=name, kind=kind, width=int(width), signed=signed == "1", type=type_name)
-            )
+            kind, width, signed, type_name, extents = line.split("\t")
+            if extents.startswith("?"):  # what a parameter's type forgets, clang prints
+                head = self._parsed(home, "-ast-print").partition("{")[0]
+                m = re.search(rf"\b{name}\[(\d+)\]", head)
+                kind, extents = (kind, extents.replace("?", m.group(1))) if m else ("unknown", "")
+            same = dict(kind=kind, width=int(width), signed=signed == "1", type=type_name)
+            counts = [range(int(n)) for n in extents.split(",") if n]
+            for at in product(*counts):
+                element = "_".join([name, *map(str, at)])
+                result.append(dict(name=element, of=name if at else "", **same))
         return result
 
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -24,6 +25,7 @@ struct Described {
   int width;
   bool is_signed;
   std::string type;
+  std::string extents;  // of an array of streams
 };
 
 template <class T>
@@ -35,13 +37,13 @@ std::string type_name() {
 
 template <class T>
 Described describe_word(const char* kind) {
-  return Described{kind, Word<T>::kWidth, Word<T>::kSigned, type_name<T>()};
+  return Described{kind, Word<T>::kWidth, Word<T>::kSigned, type_name<T>(), ""};
 }
 
 // Argument<P>: holds what is passed for a parameter of type P.
 template <class P, class Enable = void>
 struct Argument {  // a type that we cannot make: csim.py refuses the kernel by this description
-  static Described describe() { return Described{"unknown", 0, false, type_name<P>()}; }
+  static Described describe() { return Described{"unknown", 0, false, type_name<P>(), ""}; }
   explicit Argument(const std::string&) {}
   void load(Reader&, uint64_t) {}
   P pass() { throw std::runtime_error("unsupported parameter"); }
@@ -115,26 +117,31 @@ struct Argument<Row*, typename std::enable_if<Word<typename std::remove_cv<
 };
 
 template <class S>
-struct Argument<S&, typename Void<decltype(std::declval<S&>().read()),
-                                  decltype(std::declval<S&>().empty())>::type> {
+using IsStream =
+    typename Void<decltype(std::declval<S&>().read()), decltype(std::declval<S&>().empty())>::type;
+
+// What goes into one stream and comes out of it.
+template <class S>
+class Traffic {
+ public:
   typedef typename std::decay<decltype(std::declval<S&>().read())>::type T;
   typedef typename std::conditional<Beat<T>::kKnown, Beat<T>, Beat<int>>::type B;
   static Described describe() {
-    if (!Beat<T>::kKnown) return Described{"unknown", 0, false, type_name<S>()};
+    if (!Beat<T>::kKnown) return Described{"unknown", 0, false, type_name<S>(), ""};
     return Described{B::kAxis ? "axis" : "stream", B::Data::kWidth, B::Data::kSigned,
-                     type_name<S>()};
+                     type_name<S>(), ""};
   }
-  explicit Argument(const std::string& name) : stream(name.c_str()), given(false) {}
-  void load(Reader& in, uint64_t count) { fill<Beat<T>::kKnown>(in, count, nullptr); }
-  S& pass() { return stream; }
-  void save(Writer& out) { drain<Beat<T>::kKnown>(out, nullptr); }
+  void load(S& stream, Reader& in, uint64_t count) {
+    fill<Beat<T>::kKnown>(stream, in, count, nullptr);
+  }
+  void save(S& stream, Writer& out) { drain<Beat<T>::kKnown>(stream, out, nullptr); }
 
  private:
   template <bool Known>
-  void fill(Reader& in, uint64_t count, typename std::enable_if<Known>::type*) {
+  void fill(S& stream, Reader& in, uint64_t count, typename std::enable_if<Known>::type*) {
     // ~0 is "not given": an output, or an input that the caller forgot.
-    given = count != ~uint64_t(0);
-    if (!given) return;
+    given_ = count != ~uint64_t(0);
+    if (!given_) return;
     const uint8_t* data = in.take(count * B::Data::kBytes);
     const uint8_t* flags = in.take(count);
     for (uint64_t i = 0; i < count; ++i) {
@@ -144,10 +151,10 @@ struct Argument<S&, typename Void<decltype(std::declval<S&>().read()),
     }
   }
   template <bool Known>
-  void fill(Reader&, uint64_t, typename std::enable_if<!Known>::type*) {}
+  void fill(S&, Reader&, uint64_t, typename std::enable_if<!Known>::type*) {}
 
   template <bool Known>
-  void drain(Writer& out, typename std::enable_if<Known>::type*) {
+  void drain(S& stream, Writer& out, typename std::enable_if<Known>::type*) {
     std::vector<uint8_t> data;
     std::vector<uint8_t> flags;
     uint8_t raw[B::Data::kBytes];
@@ -155,19 +162,92 @@ struct Argument<S&, typename Void<decltype(std::declval<S&>().read()),
       flags.push_back(B::store(stream.read(), raw));
       data.insert(data.end(), raw, raw + sizeof raw);
     }
-    out.put(uint64_t(given ? flags.size() : 0));
+    out.put(uint64_t(given_ ? flags.size() : 0));
     out.put(uint64_t(flags.size()));
-    out.put(uint64_t(given ? 0 : flags.size()));
-    if (given) return;
+    out.put(uint64_t(given_ ? 0 : flags.size()));
+    if (given_) return;
     if (flags.empty()) return;
     std::memcpy(out.grow(data.size()), data.data(), data.size());
     std::memcpy(out.grow(flags.size()), flags.data(), flags.size());
   }
   template <bool Known>
-  void drain(Writer&, typename std::enable_if<!Known>::type*) {}
+  void drain(S&, Writer&, typename std::enable_if<!Known>::type*) {}
+
+  bool given_ = false;
+};
+
+template <class S>
+struct Argument<S&, IsStream<S>> {
+  static Described describe() { return Traffic<S>::describe(); }
+  explicit Argument(const std::string& name) : stream(name.c_str()) {}
+  void load(Reader& in, uint64_t count) { traffic.load(stream, in, count); }
+  S& pass() { return stream; }
+  void save(Writer& out) { traffic.save(stream, out); }
 
   S stream;
-  bool given;
+  Traffic<S> traffic;
+};
+
+// An array of streams, as many as the request gives it: its bytes are a list of arguments.
+template <class S>
+struct StreamArray {
+  explicit StreamArray(const std::string&) {}
+  StreamArray(const StreamArray&) = delete;
+  ~StreamArray() {
+    for (size_t i = 0; i < traffic.size(); ++i) first[i].~S();
+    ::operator delete(first);
+  }
+  void load(Reader& in, uint64_t) {
+    std::vector<Given> given = read_arguments(in);
+    first = static_cast<S*>(::operator new(given.size() * sizeof(S)));
+    traffic.reserve(given.size());
+    for (Given& g : given) {
+      S* stream = new (first + traffic.size()) S(g.name.c_str());
+      traffic.emplace_back();
+      traffic.back().load(*stream, g.bytes, g.count);
+    }
+  }
+  void save(Writer& out) {
+    for (size_t i = 0; i < traffic.size(); ++i) traffic[i].save(first[i], out);
+  }
+  static Described describe(const std::string& extents) {
+    Described one = Traffic<S>::describe();
+    one.extents = extents;
+    return one;
+  }
+
+  S* first = nullptr;
+  std::vector<Traffic<S>> traffic;
+};
+
+// "4,2" for T[4][2].
+template <class T>
+std::string extents() {
+  const std::string inner = std::rank<T>::value > 1
+                                ? "," + extents<typename std::remove_extent<T>::type>()
+                                : std::string();
+  return std::rank<T>::value ? std::to_string(std::extent<T>::value) + inner : inner;
+}
+
+template <class Row>
+struct Argument<Row*, IsStream<typename std::remove_all_extents<Row>::type>>
+    : StreamArray<typename std::remove_all_extents<Row>::type> {
+  typedef StreamArray<typename std::remove_all_extents<Row>::type> Base;
+  using Base::Base;
+  // The first extent is lost in the type; csim.py knows it.
+  static Described describe() {
+    return Base::describe(std::is_array<Row>::value ? "?," + extents<Row>() : "?");
+  }
+  Row* pass() { return reinterpret_cast<Row*>(this->first); }
+};
+
+template <class Row, size_t N>
+struct Argument<Row (&)[N], IsStream<typename std::remove_all_extents<Row>::type>>
+    : StreamArray<typename std::remove_all_extents<Row>::type> {
+  typedef StreamArray<typename std::remove_all_extents<Row>::type> Base;
+  using Base::Base;
+  static Described describe() { return Base::describe(extents<Row[N]>()); }
+  Row (&pass()) [N] { return *reinterpret_cast<Row(*)[N]>(this->first); }
 };
 
 }  // namespace hlsc_csim

@@ -13,7 +13,9 @@
 // A text is u32 length and characters; integers are little-endian.  `bytes` holds, per kind,
 //   stream: count words of (width+7)/8 bytes, then count bytes of flags: bit 0 TLAST, bit 1 TKEEP
 //           is not all ones;
-//   scalar and array: count elements of (width+7)/8 bytes, two's complement.
+//   scalar and array: count elements of (width+7)/8 bytes, two's complement;
+//   array of streams: a list of count arguments, one per stream, as above from `u32 arguments` on
+//           (in the reply each stream stands as an argument).
 #ifndef HLSC_CSIM_HARNESS_H_
 #define HLSC_CSIM_HARNESS_H_
 
@@ -76,7 +78,7 @@ class Caller {
     std::string text;
     for (const Described& d : all) {
       text += d.kind + '\t' + std::to_string(d.width) + '\t' + (d.is_signed ? "1" : "0") + '\t' +
-              d.type + '\n';
+              d.type + '\t' + d.extents + '\n';
     }
     return text;
   }

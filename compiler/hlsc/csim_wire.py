@@ -7,6 +7,7 @@ and complain about the same things.  The byte format is described in csim_harnes
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,7 @@ class Parameter:
     `kind`: axis, stream (without TLAST), value, reference, pointer, const_pointer, unknown; for the
     return value: return, none.  `width` is that of the data in bits, `type` the C++ type (in RTL
     simulation: in or out); `word` is the width of a stream's word with its side channels, where known.
+    `of`: the array of streams that it is an element of (not in RTL, where each is a port).
     """
 
     name: str
@@ -52,6 +54,7 @@ class Parameter:
     signed: bool = False
     type: str = ""
     word: int = 0
+    of: str = ""
 
     @property
     def bytes(self) -> int:
@@ -174,11 +177,19 @@ def encode(
     calls: int,
 ) -> bytes:
     """A request for csim_harness.h; see `Kernel.run` for the arguments."""
-    parts = [struct.pack("<II", calls, len(parameters))]
-    for p in parameters:
-        name = p.name.encode()
-        count, data = _encode_one(p, streams, scalars, arrays)
-        parts += [struct.pack("<I", len(name)), name, struct.pack("<QQ", count, len(data)), data]
+    found: list[tuple[str, int, bytes]] = []
+    for of, elements in itertools.groupby(parameters, lambda p: p.of):
+        given = [(p.name, *_encode_one(p, streams, scalars, arrays)) for p in elements]
+        found += [(of, len(given), _arguments(given))] if of else given
+    return struct.pack("<I", calls) + _arguments(found)
+
+
+def _arguments(given: Sequence[tuple[str, int, bytes]]) -> bytes:
+    """A list of arguments: name, count, bytes."""
+    parts = [struct.pack("<I", len(given))]
+    for name, count, data in given:
+        text = name.encode()
+        parts += [struct.pack("<I", len(text)), text, struct.pack("<QQ", count, len(data)), data]
     return b"".join(parts)
 
 

@@ -30,7 +30,7 @@ from hlsc.frontend import compile_program
 from hlsc.frontend.program import Binding, Program
 from hlsc.middle.llvmtext import parse_type
 from hlsc.middle.llvmtypes import size_of
-from hlsc.testbench import Call, Recorded, Result, Testbench
+from hlsc.testbench import Call, Recorded, Result, Testbench, recorded_arrays
 
 __all__ = [
     "ChannelRun",
@@ -263,9 +263,7 @@ def recorded_run(
     options: dict[str, Any] = dict(include_dirs=include_dirs, defines=dict(defines or {}))
     flow = Dataflow(compile_program(sources, top, directives=directives, **options))
     bench = Testbench(sources, benches, top, record=True, **options)
-    ports = [p for p in flow.program.ports if p.name != "ap_return"]
-    arrays = {i: p.depth for i, p in enumerate(ports) if p.kind == "ap_memory"}
-    result = bench.run(arrays=arrays, **running)
+    result = bench.run(arrays=recorded_arrays(flow.program.ports), **running)
     if result.ending:
         return flow, result, None
     if not result.calls:

@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hlsc.parts import Part
+
 __all__ = [
     "BINARY",
     "COMPARE",
@@ -276,7 +278,8 @@ class Port:
 
     `kind`: axis (its channel has the same name), s_axilite, ap_none, ap_vld, ap_memory; `direction`: in
     or out, of a memory that is read and written inout.  `offset` is the byte offset in the s_axilite
-    register map, `bundle` its name; `depth` the number of words behind an ap_memory port.
+    register map, `bundle` its name; `depth` the number of words behind an ap_memory port; `part` what
+    of an array the port carries, if not all of it.
     """
 
     name: str
@@ -288,6 +291,7 @@ class Port:
     signed: bool = False
     loc: Loc | None = None
     depth: int = 0
+    part: Part | None = None
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,8 @@ def _ports(design: Design) -> list[dict[str, Any]]:
             entry["depth"] = p.depth
         if p.offset is not None:
             entry["offset"] = p.offset
+        if p.part is not None:
+            entry["part"] = p.part.as_dict()
         found.append(entry)
     return found
 

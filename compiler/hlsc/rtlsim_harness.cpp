@@ -153,7 +153,7 @@ void Bench::hang() {
                      " cycles (cycle " + std::to_string(now_) + ")";
   for (const Stream& s : streams) text += "\n" + s.report();
   asking_ = true;
-  if (control && bus.araddr) {
+  if (control && !ap_start) {
     idle_ = 0;
     try {
       const uint32_t c = read(0);
@@ -240,7 +240,7 @@ void Bench::start_and_wait() {
     done_ = last_beat_;
     return;
   }
-  if (!bus.awaddr) {
+  if (ap_start) {
     ap_start.set(1);
     start_ = now_;
     do {

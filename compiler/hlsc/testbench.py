@@ -25,8 +25,9 @@ from typing import Any
 from hlsc import toolchain
 from hlsc.errors import HlscError, ToolError
 from hlsc.exchange import Reader
+from hlsc.ir import Port
 
-__all__ = ["Call", "Recorded", "Result", "Testbench", "Words", "is_source"]
+__all__ = ["Call", "Recorded", "Result", "Testbench", "Words", "is_source", "recorded_arrays"]
 
 _HERE = Path(__file__).resolve().parent
 _RECORDER = (_HERE / "cosim_record.h", _HERE / "csim_bytes.h")
@@ -56,7 +57,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Recorded:
-    """An argument of the top, as its C++ type tells: `kind` value, pointer, stream or return."""
+    """An argument of the top, as its C++ type tells: `kind` value, pointer, stream or return.
+
+    Each stream of an array of them is one, with the name of its port.
+    """
 
     name: str
     kind: str
@@ -129,19 +133,20 @@ class Testbench:
         args: Sequence[str] = (),
         *,
         data: Path | None = None,
-        arrays: Mapping[int, int] | None = None,
+        arrays: Mapping[int, int | tuple[str, ...]] | None = None,
         timeout: float = 60,
     ) -> Result:
         """Run the bench in the directory `data` (default: where its first file lies).
 
-        arrays: words of the array arguments by position, for the recorder.
+        arrays: for the recorder, see `recorded_arrays`.
         """
         folder = Path(data) if data else Path(self.benches[0]).absolute().parent
         if not folder.is_dir():
             raise HlscError(f"the bench's data must be a directory, not {folder}")
         with tempfile.TemporaryDirectory(prefix="hlsc-bench-") as work:
             path = Path(work, "record")
-            env = {"HLSC_RECORD_ARRAYS": ",".join(f"{k}={v}" for k, v in (arrays or {}).items())}
+            counts = {k: v if isinstance(v, int) else len(v) for k, v in (arrays or {}).items()}
+            env = {"HLSC_RECORD_ARRAYS": ",".join(f"{k}={v}" for k, v in counts.items())}
             if self.record:
                 env["HLSC_RECORD"] = str(path)
             out = toolchain.run(
@@ -156,7 +161,8 @@ class Testbench:
             found: tuple[tuple[Recorded, ...], tuple[Call, ...]] = ((), ())
             if self.record and path.is_file() and path.stat().st_size:
                 names = json.loads((self.directory / "names.json").read_text())
-                found = _read(path.read_bytes(), [*names, "return"])
+                streams = {k: v for k, v in (arrays or {}).items() if not isinstance(v, int)}
+                found = _read(path.read_bytes(), [*names, "return"], streams)
         return Result(out.code, out.stdout, out.stderr, out.seconds, out.timed_out, *found)
 
     # ---------------------------------------------------------------------------------- building
@@ -278,14 +284,32 @@ def _link_error(text: str) -> HlscError:
     return ToolError(text)
 
 
-def _read(data: bytes, names: Sequence[str]) -> tuple[tuple[Recorded, ...], tuple[Call, ...]]:
+def recorded_arrays(ports: Sequence[Port]) -> dict[int, int | tuple[str, ...]]:
+    """Words of each array argument by position, and the names of the streams of arrays of streams."""
+    groups: dict[str, list[Port]] = {}
+    for p in ports:
+        if p.name != "ap_return":
+            groups.setdefault(p.part.argument if p.part else p.name, []).append(p)
+    found: dict[int, int | tuple[str, ...]] = {}
+    for i, group in enumerate(groups.values()):
+        if group[0].part and group[0].kind == "axis":
+            found[i] = tuple(p.name for p in group)
+        elif group[0].depth:
+            found[i] = group[0].depth
+    return found
+
+
+def _read(
+    data: bytes, names: Sequence[str], streams: Mapping[int, Sequence[str]]
+) -> tuple[tuple[Recorded, ...], tuple[Call, ...]]:
     """The record of cosim_record.h; a call that is cut short is left out."""
     r = Reader(data)
     arguments = []
     for i in range(r.number("I")):
         kind = r.text()
         name = names[i] if kind != "return" else "return"
-        arguments.append(Recorded(name, kind, r.number("I")))
+        width, elements = r.number("I"), r.number("I")
+        arguments += [Recorded(n, kind, width) for n in streams.get(i, [name] * elements)]
     calls = []
     try:
         while r.left:

@@ -88,8 +88,8 @@ def test_ports_are_those_of_vitis_and_two_where_two_accesses_are_needed() -> Non
 @pytest.mark.parametrize(
     ("body", "argument", "message"),
     [
-        ("a[0] = 1;", "int a[]", "an array of integers of known size"),
-        ("a[0].x = in.read();", "P a[4]", "an array of integers of known size"),
+        ("a[0] = 1;", "int a[]", "an array of integers or streams of known size"),
+        ("a[0].x = in.read();", "P a[4]", "an array of integers or streams of known size"),
         ("a[in.read() & 3] = 1;", "ap_uint<129> a[4]", "must have at most 128 bits, not 129"),
         ("", "int a[4]", "array argument 'a' of 'top' must be read or written"),
         (

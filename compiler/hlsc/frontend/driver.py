@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from hlsc import toolchain
@@ -24,6 +25,7 @@ from hlsc.frontend.prepare import prepare
 from hlsc.frontend.program import ArrayFacts, Program
 from hlsc.frontend.wrapper import TOKEN_DECLARATIONS, wrapper
 from hlsc.ir import Loc
+from hlsc.parts import Cut, Part
 
 __all__ = ["STAGES", "Dump", "compile_program"]
 
@@ -150,7 +152,7 @@ class _Compilation:
                 f"DATAFLOW function '{self.top}' must call at least one process", dataflow
             )
         depths, facts = self._marked(area)
-        ports = {a.position: a.name for a in arguments if a.kind != "in"}
+        ports = {a.position: a.name for a in arguments if a.kind != "in" and a.part is None}
         scalars = [(a.position, a.width, a.name) for a in arguments if a.kind == "in"]
         process_names = self._process_names(module, area)
         wrappers = []
@@ -193,22 +195,27 @@ class _Compilation:
         """Arguments by position, from the intrinsics that the entry function's templates name."""
         names = dict(enumerate(n for n, _ in top_parameters(self.rewriter.top_head)))
         names[-1] = "ap_return"
-        found: dict[int, Argument] = {}
+        found: dict[int, list[Argument]] = {}
         for part in module.parts:
             m = re.match(r"declare .*?@([\w.$]+)\(", part) if isinstance(part, str) else None
             i = read_intrinsic(m.group(1)) if m else None
-            if i is None or i.name not in {"port", "scalar", "result", "memory", "refused"}:
+            if i is None or i.name not in {"port", "ports", "scalar", "result", "memory", "refused"}:
                 continue
             n = i.args[0]
             name = names.get(n, f"arg{n}")
             if i.name == "refused":
                 raise SourceError(
                     f"argument '{name}' of '{self.top}' must be a stream by reference, a scalar by "
-                    "value, a pointer to a scalar that is written, or an array of integers of known "
-                    "size",
+                    "value, a pointer to a scalar that is written, or an array of integers or streams "
+                    "of known size",
                     loc,
                     "m_axi is not supported yet: take an hls::stream<…>&",
                 )
+            if i.name == "ports":
+                cuts = tuple(Cut(e, "complete", e) for e in i.extents)
+                elements = [Part(name, cuts, at) for at in product(*(range(e) for e in i.extents))]
+                found[n] = [Argument(n, part.name, "stream", i.args[4], part=part) for part in elements]
+                continue
             kind = {"port": "stream", "scalar": "in", "result": "out", "memory": "array"}[i.name]
             signed = bool(i.args[3]) if kind != "stream" else False
             depth = i.args[5] if kind == "array" else 0
@@ -220,8 +227,8 @@ class _Compilation:
                     "split the elements, or take an hls::stream<…>&",
                 )
             read_only = depth > 0 and bool(i.args[4])
-            found[n] = Argument(n, name, kind, i.args[1], signed, depth, read_only)
-        return [found[n] for n in sorted(found)]
+            found[n] = [Argument(n, name, kind, i.args[1], signed, depth, read_only)]
+        return [a for n in sorted(found) for a in found[n]]
 
     def _process_functions(self, module: ModuleText, top: Function, dataflow: Loc | None) -> list[str]:
         if dataflow is None:
@@ -273,7 +280,7 @@ class _Compilation:
     def _marked(self, area: region.Region) -> tuple[dict[tuple[str, int], int], dict[str, ArrayFacts]]:
         """Depth of each declared stream: STREAM, else the template argument, else 2; and what is said
         of the arrays between processes, by alloca."""
-        depths = {(s.base, s.index): s.depth or 2 for s in area.streams}
+        depths = {(s.base, s.index): s.depth or 2 for s in area.streams if s.argument is None}
         said: dict[tuple[str, int], Resolved] = {}
         marks: list[tuple[Resolved, Target]] = []
         for marker, value, _ in area.markers:
@@ -284,7 +291,7 @@ class _Compilation:
                 continue
             if found.pragma.name != "STREAM":
                 raise found.error("must stand in the process that uses the variable")
-            if value not in area.pointers:
+            if area.pointers.get(value) not in depths:
                 raise found.error(
                     f"must name a stream that '{self.top}' declares, not "
                     f"'{found.pragma.options['variable']}'"

@@ -53,14 +53,16 @@ def finish(
     streams = Streams()
     for alloca in area.buffers:
         streams.single |= {f"%t.{t}": t for t in token_names(area, alloca) if t}
+    elements = {
+        i: [a.name for a in arguments if a.position == i] for i in {a.position for a in arguments}
+    }
     for s in area.streams:
-        streams.single[f"%s.{s.base[1:]}.{s.index}"] = s.name
-    for base, n in area.arrays.items():
-        if n > 1:
-            of = {s.index: s.name for s in area.streams if s.base == base}
-            streams.arrays[base] = [of[i] for i in sorted(of)]
+        channel = s.name if s.argument is None else elements[s.argument][s.index]
+        streams.single[f"%s.{s.base[1:]}.{s.index}"] = channel
+        if area.arrays[s.base] > 1:
+            streams.arrays.setdefault(s.base, []).append(channel)
     for a in arguments:
-        if a.kind == "stream":
+        if a.kind == "stream" and a.part is None:
             streams.single[f"%p.{a.name}"] = a.name
     ends: dict[str, Ends] = {}
     for name in names:

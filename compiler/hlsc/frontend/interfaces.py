@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from hlsc.errors import SourceError
 from hlsc.frontend.facts import Resolved
 from hlsc.ir import Loc, Port
+from hlsc.parts import Part
 
 __all__ = ["MAX_WORD", "Argument", "Control", "build_ports", "register_bytes"]
 
@@ -44,7 +45,8 @@ _LEGAL = {
 @dataclass(frozen=True)
 class Argument:
     """An argument of the top: `kind` stream, in (scalar by value), out (pointer), array, by position;
-    -1 is the return value.  `depth`: elements of an array, which `read_only` says are const."""
+    -1 is the return value.  `depth`: elements of an array, which `read_only` says are const.  An array
+    of streams is one argument per element, its `part`."""
 
     position: int
     name: str
@@ -53,6 +55,12 @@ class Argument:
     signed: bool = False
     depth: int = 0
     read_only: bool = False
+    part: Part | None = None
+
+    @property
+    def source(self) -> str:
+        """Its name in the C++ source."""
+        return self.part.argument if self.part else self.name
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ def build_ports(
 ) -> tuple[tuple[Port, ...], Control]:
     """Ports in the order of the arguments.  `directions`: of each stream and array."""
     modes: dict[str, dict[str, Resolved]] = {}
-    names = {a.name for a in arguments if a.position >= 0}
+    names = {a.source for a in arguments if a.position >= 0}
     for p in pragmas:
         port = p.pragma.options.get("port")
         if port is None:
@@ -128,7 +136,7 @@ def _assign(
     taken: list[tuple[str, int, int, str]] = []
     for a in sorted(arguments, key=lambda a: a.position):
         is_return = a.position < 0
-        mine = modes.get("return" if is_return else a.name, {})
+        mine = modes.get("return" if is_return else a.source, {})
         pragma = mine.get("data")
         if not is_return and (wrong := mine.get("control")):
             raise wrong.error(f"{wrong.pragma.options['mode']} must stand with port=return")
@@ -141,7 +149,7 @@ def _assign(
                 "array": "an array",
             }[a.kind]
             assert pragma is not None
-            raise pragma.error(f"of '{a.name}' must be {' or '.join(_LEGAL[a.kind])}: it is {what}")
+            raise pragma.error(f"of '{a.source}' must be {' or '.join(_LEGAL[a.kind])}: it is {what}")
         direction = a.kind if a.kind in ("in", "out") else directions.get(a.name, "")
         if not direction:
             raise SourceError(
@@ -152,7 +160,8 @@ def _assign(
         if kind != "s_axilite":
             if pragma and ("bundle" in options or "offset" in options):
                 raise pragma.error(f"must give bundle and offset with s_axilite only, not with {kind}")
-            ports.append(Port(a.name, kind, direction, a.width, None, "", a.signed, where, a.depth))
+            shape = (a.depth, a.part)
+            ports.append(Port(a.name, kind, direction, a.width, None, "", a.signed, where, *shape))
             continue
         bundle = options.get("bundle", control.bundle or "control")
         size = register_bytes(a.width, direction, is_return)

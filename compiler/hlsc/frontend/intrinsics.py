@@ -28,9 +28,14 @@ class Intrinsic:
     args: tuple[int, ...]
 
     @property
+    def extents(self) -> tuple[int, ...]:
+        """Of ports: the extents of the array of streams."""
+        return tuple(n for n in self.args[1:4] if n)
+
+    @property
     def fields(self) -> tuple[tuple[str, int], ...]:
-        """Of declare and port: the members of the stream's word with their widths."""
-        first = 3 if self.name == "declare" else 4
+        """Of declare, port and ports: the members of the stream's word with their widths."""
+        first = {"declare": 3, "port": 4, "ports": 7}[self.name]
         widths = self.args[first:]
         if self.args[first - 1]:  # an AXI4-Stream word
             return tuple((n, w) for n, w in zip(AXIS_FIELDS, widths, strict=True) if w)
@@ -120,9 +125,8 @@ def define_bodies(module: ModuleText) -> None:
 
 
 def stream_declarations(mangled: str) -> tuple[int, int, tuple[tuple[str, int], ...]]:
-    """Width, depth (0: not said) and fields of a `declare` or `port` intrinsic."""
+    """Width, depth (0: not said) and fields of a `declare` intrinsic."""
     i = read_intrinsic(mangled)
-    if i is None or i.name not in {"declare", "port"}:
+    if i is None or i.name != "declare":
         raise SourceError(f"{mangled} must declare a stream")  # a bug of ours
-    first = 0 if i.name == "declare" else 1
-    return i.args[first], i.args[first + 1], i.fields
+    return i.args[0], i.args[1], i.fields

@@ -119,7 +119,7 @@ def channels_of(
             channels.append(
                 Channel(a.name, a.width, 2, writer, reader, fields.get(a.position, ()), top_loc)
             )
-    for s in area.streams:
+    for s in (x for x in area.streams if x.argument is None):
         e = ends.get(s.name, Ends())
         _single(s.name, e, s.loc)
         if not e.readers or not e.writers:
@@ -137,6 +137,15 @@ def channels_of(
             )
         depth = depths[s.base, s.index]
         channels.append(Channel(s.name, s.width, depth, writer, reader, s.fields, s.loc))
+    seen: set[str] = set()
+    for c in channels:
+        if c.name in seen:
+            raise SourceError(
+                f"stream '{c.name}' must have a name of its own: an element of an array has it too",
+                c.loc,
+                "rename one of them",
+            )
+        seen.add(c.name)
     return tuple(channels), directions
 
 
@@ -241,6 +250,6 @@ def _port_fields(area: Region) -> dict[int, tuple[tuple[str, int], ...]]:
     result = {}
     for line in area.port_names:
         i = read_intrinsic(line)
-        if i and i.name == "port":
+        if i and i.name in {"port", "ports"}:
             result[i.args[0]] = i.fields
     return result

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 from hlsc.errors import SourceError
 from hlsc.frontend import passes
@@ -39,7 +40,10 @@ _CALL = re.compile(rf"\bcall\b[^@]*@({NAME})\(")
 
 @dataclass(frozen=True)
 class LocalStream:
-    """A stream declared in the top function, or one element of an array of them."""
+    """A stream declared in the top function, or one element of an array of them.
+
+    The elements of an argument of the top have no name here.
+    """
 
     name: str  # of the channel
     base: str  # alloca
@@ -48,6 +52,7 @@ class LocalStream:
     depth: int
     fields: tuple[tuple[str, int], ...]
     loc: Loc | None = None
+    argument: int | None = None  # position of the argument of the top that it is an element of
 
 
 @dataclass(frozen=True)
@@ -222,6 +227,16 @@ def _read(
                 key = region.pointers[pointer]
                 declared[key] = (called, meta.loc_of(line, True))
                 order.append(key)
+                continue
+            if intrinsic and intrinsic.name == "ports":
+                count, width = prod(intrinsic.extents), intrinsic.args[4]
+                region.arrays[name], region.pointers[name] = count, (name, 0)
+                region.port_names.append(called)
+                position = intrinsic.args[0]
+                region.streams += [
+                    LocalStream("", name, k, width, 0, intrinsic.fields, argument=position)
+                    for k in range(count)
+                ]
                 continue
             if intrinsic and intrinsic.name in {"port", "result", "memory", "refused"}:
                 region.ports[name] = f"{intrinsic.name} {intrinsic.args[0]}"

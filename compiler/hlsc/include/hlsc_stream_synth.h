@@ -32,6 +32,9 @@ void declare(void* stream);
 // Arguments of the top function: the I-th one as a stream, an input scalar, an output scalar.
 template <int I, int W, int DEPTH, bool AXIS, int... FIELDS>
 void* port();
+// An array of streams of up to three extents; E1 and E2 are 0 where it has fewer.
+template <int I, int E0, int E1, int E2, int W, int DEPTH, bool AXIS, int... FIELDS>
+void* ports();
 template <int I, int W, int M, bool SIGNED>
 void scalar(void* bits);
 template <int I, int W, int M, bool SIGNED>
@@ -53,6 +56,11 @@ HLSC_INLINE void declare(void* stream, numbers<F...>) {
 template <int I, class T, int DEPTH, int... F>
 HLSC_INLINE void* port(numbers<F...>) {
   return hlsc_ir::port<I, width_of<T>(), DEPTH, is_axis<T>(), F...>();
+}
+template <int I, class A, class T, int DEPTH, int... F>
+HLSC_INLINE void* ports(numbers<F...>) {
+  return hlsc_ir::ports<I, __array_extent(A, 0), __array_extent(A, 1), __array_extent(A, 2),
+                        width_of<T>(), DEPTH, is_axis<T>(), F...>();
 }
 
 }  // namespace hlsc_pack
@@ -175,9 +183,26 @@ template <int I>
 struct declared {
   using type = void;
 };
+template <class T>
+struct element {
+  static constexpr bool is_stream = false;
+};
+template <class T, int D>
+struct element<hls::stream<T, D>> {
+  static constexpr bool is_stream = true;
+  template <int I, class A>
+  HLSC_INLINE static void* ports() {
+    return hlsc_pack::ports<I, A, T, D>(decltype(hlsc_pack::fields_of<T>())());
+  }
+};
 template <int I, class A>
 HLSC_INLINE void* array() {
   using E = __remove_all_extents(A);
+  if constexpr (element<E>::is_stream) {
+    constexpr bool sized = __array_extent(A, 0) > 0 && __array_rank(A) <= 3;
+    if constexpr (sized) return element<E>::template ports<I, A>();
+    return hlsc_ir::refused<I>();
+  }
   using T = __remove_cv(E);
   constexpr hlsc_pack::kind k = hlsc_pack::kind_of<T>();
   if constexpr (__array_extent(A, 0) == 0 || k == hlsc_pack::BAD || k == hlsc_pack::STRUCT) {
@@ -211,10 +236,6 @@ struct value<I, hls::stream<T, D>&> {
   HLSC_INLINE hls::stream<T, D>& get() {
     return *(hls::stream<T, D>*)hlsc_pack::port<I, T, D>(decltype(hlsc_pack::fields_of<T>())());
   }
-};
-template <int I, class T, int D>
-struct value<I, hls::stream<T, D>*> {
-  HLSC_INLINE hls::stream<T, D>* get() { return (hls::stream<T, D>*)hlsc_ir::refused<I>(); }
 };
 
 template <class R>
