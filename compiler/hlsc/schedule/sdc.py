@@ -95,11 +95,15 @@ def schedule(problem: Problem) -> Schedule:
     ii = asked
     limit: Limit | None = None
     while ii <= MAX_II:
-        times = _wished(problem, ii) or _solve(problem, ii)
+        step = 1
+        try:
+            times = _wished(problem, ii) or _solve(problem, ii)
+        except _Undecided:
+            times, step = None, max(1, ii // 8)
         if times is not None:
             return Schedule(problem, ii, times, region.ii, limit)
         limit = _explain(problem, ii)
-        ii = max(ii + 1, _port_bound(problem))
+        ii = max(ii + step, _port_bound(problem))
     raise ScheduleError(f"{region.loc or region.name}: {region.name} has no schedule: {limit}")
 
 
@@ -281,7 +285,7 @@ def _place_ports(
     weights: Mapping[tuple[int, int], int],
     early: Mapping[int, int],
 ) -> dict[int, int] | None:
-    """Cycles of the operations that share ports, by CP-SAT; None: impossible (or not found)."""
+    """Cycles of the operations that share ports, by CP-SAT, else first fit; None: impossible."""
     model = cp_model.CpModel()
     slack = max((len(g) for _, g in problem.ports), default=0) + 2 * (ii or 0) + 2
     top = max(early.values()) + slack
@@ -318,10 +322,53 @@ def _place_ports(
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 1
-    solver.parameters.max_deterministic_time = 10.0
-    if solver.Solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    fitted = _first_fit(problem, ii, weights, early)
+    # Where first fit fails, the search mostly finds nothing either: it gets less time.
+    solver.parameters.max_deterministic_time = 1.0 if fitted is None else 3.0
+    status = solver.Solve(model)
+    if status == cp_model.UNKNOWN and fitted is None and ii is not None:
+        raise _Undecided
+    if status == cp_model.UNKNOWN:
+        return fitted
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
     return {i: solver.Value(t[i]) for i in members}
+
+
+class _Undecided(Exception):
+    """Neither a placement of the ports' users was found nor that there is none."""
+
+
+def _first_fit(
+    problem: Problem, ii: int | None, weights: Mapping[tuple[int, int], int], early: Mapping[int, int]
+) -> dict[int, int] | None:
+    """The earliest user of a port first, each in its first free cycle; None: a recurrence is broken."""
+    fixed, times = dict(weights), early
+    placed: dict[int, int] = {}
+    partners: dict[int, set[int]] = {}
+    for _, group in problem.ports:
+        for i in group:
+            partners.setdefault(i, set()).update(j for j in group if j != i)
+
+    def free(i: int, at: int) -> bool:
+        for j in partners[i] & placed.keys():
+            together = at == placed[j] and ((i, j) in problem.exclusive or (j, i) in problem.exclusive)
+            if not together and (at == placed[j] if ii is None else (at - placed[j]) % ii == 0):
+                return False
+        return True
+
+    while len(placed) < len(partners):
+        i = min(partners.keys() - placed.keys(), key=lambda x: (times[x], x))
+        cycles = range(times[i], times[i] + (ii or len(partners)))
+        at = next((x for x in cycles if free(i, x)), None)
+        if at is None:
+            return None
+        placed[i] = at
+        fixed[ORIGIN, i], fixed[i, ORIGIN] = at, -at
+        times, cycle = _longest(problem, fixed)
+        if cycle is not None:
+            return None
+    return placed
 
 
 # ---------------------------------------------------------------------------------- reasons
