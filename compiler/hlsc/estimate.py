@@ -8,7 +8,7 @@ FF: register bits less those that a DSP48E1 holds itself.  `make resources` show
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hlsc.blockram import bram36
@@ -16,8 +16,9 @@ from hlsc.ir import COMPARE, Buffer, Design, Memory, Node, Process
 from hlsc.schedule.delays import memory_style, multiplier_dsps
 from hlsc.schedule.problem import source
 from hlsc.schedule.sdc import Schedule
+from hlsc.schedule.units import Unit
 
-__all__ = ["Estimate", "buffer_bram36", "frame_estimate", "process_estimate"]
+__all__ = ["Estimate", "buffer_bram36", "frame_estimate", "operators_used", "process_estimate"]
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,19 @@ def buffer_bram36(b: Buffer) -> float:
 
 
 def process_estimate(
-    process: Process, schedules: Mapping[str, Schedule], register_bits: int
+    process: Process,
+    schedules: Mapping[str, Schedule],
+    register_bits: int,
+    units: Mapping[str, Unit],
 ) -> Estimate:
-    """One process; `schedules` by region, `register_bits` of its module."""
-    lut, dsp, inside = 0.0, 0, 0
-    for region in process.regions:
-        by_id = region.by_id()
-        problem = schedules[region.name].problem
-        for n in region.nodes:
-            if n.op == "mul":
-                widths = [min(n.width, source(by_id, a).width + 1) - 1 for a in n.args]
-                taken = multiplier_dsps(widths[0], widths[1])
-                dsp += taken
-                inside += min(n.width, sum(widths)) if taken == 1 else 0
-                lut += n.width * min(widths) * _PRODUCT if taken == 0 else 0
-            elif n.id in problem.accumulators:
-                inside += by_id[problem.accumulators[n.id][0]].width
-            else:
-                lut += _luts(n, by_id)
+    """One process; `schedules` by region, `register_bits` of its module, `units`: shared operators."""
+    lut, dsp, inside = _operators(process, schedules)
+    for pool, unit in units.items():
+        count = len(operators_used(schedules.values(), pool))
+        once = _operators(unit.process, {pool: unit.schedule})
+        choices = max(0, unit.users - count) * sum(unit.operands) * _SELECT
+        lut += once[0] * count + choices
+        dsp, inside = dsp + once[1] * count, inside + once[2] * count
     ram = 0.0
     for m in process.memories:
         if m.external is not None:
@@ -69,6 +65,33 @@ def process_estimate(
         elif style == "lutram":
             lut += _distributed(m.width, m.depth, m)
     return Estimate(round(lut), max(0, register_bits - inside), dsp, ram)
+
+
+def operators_used(schedules: Iterable[Schedule], pool: str) -> set[int]:
+    """Numbers of the operators of a pool that operations are bound to."""
+    return {s.bound[i] for s in schedules for p in s.problem.pools if p.name == pool for i in p.choice}
+
+
+def _operators(process: Process, schedules: Mapping[str, Schedule]) -> tuple[float, int, int]:
+    """LUTs, DSP48E1 and register bits within these, of the operations that share no operator."""
+    lut, dsp, inside = 0.0, 0, 0
+    for region in process.regions:
+        by_id = region.by_id()
+        problem, bound = schedules[region.name].problem, schedules[region.name].bound
+        for n in region.nodes:
+            if n.id in bound:
+                continue
+            if n.op == "mul":
+                widths = [min(n.width, source(by_id, a).width + 1) - 1 for a in n.args]
+                taken = multiplier_dsps(widths[0], widths[1])
+                dsp += taken
+                inside += min(n.width, sum(widths)) if taken == 1 else 0
+                lut += n.width * min(widths) * _PRODUCT if taken == 0 else 0
+            elif n.id in problem.accumulators:
+                inside += by_id[problem.accumulators[n.id][0]].width
+            else:
+                lut += _luts(n, by_id)
+    return lut, dsp, inside
 
 
 _ADD, _ADD_CONSTANT, _SELECT, _COMPARE, _SHIFT_LEVEL, _PRODUCT = 0.95, 0.72, 0.5, 0.05, 0.68, 0.5

@@ -159,7 +159,9 @@ def _loop(process: Process, region: Region, result: SynthResult, advice: Advice 
     )
 
 
-def _operation(n: Node) -> str:
+def _operation(n: Node, s: Schedule) -> str:
+    if n.id in s.bound:
+        return f"{n.op} {n.ref}_{s.bound[n.id]}"
     return f"{n.op} {n.ref}" if n.ref else n.op
 
 
@@ -169,7 +171,7 @@ def _rows(region: Region, s: Schedule) -> tuple[Row, ...]:
     for n in region.nodes:
         if n.op not in _SILENT and n.id in s.times:
             loc = n.loc if n.loc and n.loc.line else None
-            found.setdefault((s.times[n.id], loc), Counter())[_operation(n)] += 1
+            found.setdefault((s.times[n.id], loc), Counter())[_operation(n, s)] += 1
 
     def place(key: tuple[int, Loc | None]) -> tuple[int, str, int]:
         cycle, loc = key
@@ -185,6 +187,9 @@ def _ports(process: Process, region: Region, s: Schedule) -> tuple[Port, ...]:
         n = region.by_id()[i]
         name = port_name(memories[n.ref or ""], port)
         found.setdefault(name, []).append(Use(s.times[i], n.op, n.loc))
+    for i, operator in s.bound.items():
+        n = region.by_id()[i]
+        found.setdefault(f"{n.ref}_{operator}", []).append(Use(s.times[i], n.op, n.loc))
     return tuple(Port(n, tuple(sorted(u, key=lambda x: x.cycle))) for n, u in sorted(found.items()))
 
 

@@ -96,12 +96,26 @@ def advise(
     memory = re.search(r"through memory (\w+)", s.limit.text)
     if s.limit.kind == "recurrence" and memory:
         return _dependence(trials, function, process, region, s, _array(memory.group(1), process))
+    if s.limit.kind == "allocation":
+        return Advice(_more_operators(s))
     if s.limit.kind == "exit":
         return Advice("decide earlier whether the loop goes on: count iterations beside the data")
     return Advice(
         "no pragma shortens a chain from one iteration to the next: take out of it what does not "
         "depend on the iteration before, narrow its operators, or ask for a longer clock period"
     )
+
+
+def _more_operators(s: Schedule) -> str:
+    """The limits of ALLOCATION that the asked interval takes."""
+    asked = s.asked or 1
+    needs = [
+        f"limit={-(-len(users) // asked)} of {pool.op} instead of {count}"
+        for pool in s.problem.pools
+        for count, users in pool.levels()
+        if len(users) > count * asked
+    ]
+    return f"II {asked} takes ALLOCATION {', '.join(needs)}"
 
 
 def _users(s: Schedule) -> tuple[str, int]:

@@ -61,7 +61,7 @@ def _loop(found: Explanation, loop: LoopView) -> Iterator[str]:
     yield f"<h2>{escape(headline(loop))}</h2>"
     if loop.limit:
         lines = "\n".join(_quoted(found, x) for x in loop.limit.lines)
-        text = escape(f"Limited by a {loop.limit.kind}: {loop.limit.text}")
+        text = escape(f"Limited by {loop.limit.article} {loop.limit.kind}: {loop.limit.text}")
         yield f'<div class="limit"><p>{text}</p>' + (f"<pre>{lines}</pre>" if lines else "") + "</div>"
     if loop.advice:
         pragmas = "\n".join(f"{p}   // in {loop.advice.function}" for p in loop.advice.pragmas)
@@ -74,7 +74,7 @@ def _loop(found: Explanation, loop: LoopView) -> Iterator[str]:
 def _ports(loop: LoopView) -> Iterator[str]:
     if not loop.ports:
         return
-    yield "<table><tr><th>memory port</th><th>taken</th><th>users</th></tr>"
+    yield "<table><tr><th>shared</th><th>taken</th><th>users</th></tr>"
     for port in loop.ports:
         full = ' class="port"' if loop.ii and len(port.uses) >= loop.ii else ""
         yield (

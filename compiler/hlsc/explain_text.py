@@ -63,7 +63,7 @@ def columns(samples: tuple[int, ...], most: int = _WIDTH) -> list[int]:
 def _loop(found: Explanation, loop: LoopView) -> Iterator[str]:
     yield headline(loop)
     if loop.limit:
-        yield f"  limited by a {loop.limit.kind}: {loop.limit.text}"
+        yield f"  limited by {loop.limit.article} {loop.limit.kind}: {loop.limit.text}"
         for loc in loop.limit.lines:
             yield f"    {loc}  {found.source(loc)}"
     elif loop.ii is not None:

@@ -24,7 +24,9 @@ from hlsc.parts import Part
 __all__ = [
     "BINARY",
     "COMPARE",
+    "SHAREABLE",
     "SIDE_EFFECTS",
+    "Allocation",
     "Arg",
     "Buffer",
     "Channel",
@@ -46,10 +48,14 @@ class IRError(Exception):
 
 @dataclass(frozen=True)
 class Loc:
-    """A place in the user's source: file name as the user gave it, line from 1."""
+    """A place in the user's source: file name as the user gave it, line from 1.
+
+    `scopes`: the functions with an ALLOCATION that it belongs to, calls inlined (`Allocation.scope`).
+    """
 
     file: str
     line: int
+    scopes: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -60,6 +66,9 @@ BINARY = frozenset("add sub mul and or xor shl lshr ashr udiv sdiv urem srem".sp
 
 COMPARE = frozenset("eq ne ult ule ugt uge slt sle sgt sge".split())
 """Operands have one width, the result 1 bit."""
+
+SHAREABLE = frozenset("add sub mul shl lshr ashr udiv sdiv urem srem".split())
+"""Operations whose operators ALLOCATION may limit, so that several share one."""
 
 SIDE_EFFECTS = frozenset("store read write out".split())
 """Operations that take a predicate.  A `read` whose predicate is 0 gives an undefined value."""
@@ -169,6 +178,21 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Allocation:
+    """At most `limit` operators do the operations `op` of a function in a process that holds it.
+
+    `scope`: the function, as in `Loc.scopes`; `whole`: it is the process's own, to which all belongs.
+    """
+
+    op: str
+    limit: int
+    scope: int
+    function: str
+    whole: bool = False
+    loc: Loc | None = None
+
+
+@dataclass(frozen=True)
 class Memory:
     """An array that stays a memory: `depth` words of `width` bits, one address space, one bank.
 
@@ -212,9 +236,11 @@ class Process:
     variables: Mapping[str, int] = field(default_factory=dict)  # name -> width
     memories: tuple[Memory, ...] = ()
     loc: Loc | None = None
+    allocations: tuple[Allocation, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"process {self.name}"]
+        lines += [f"limit {a.limit} {a.op} in {a.function}" for a in self.allocations]
         lines += [f"arg {a.name}.{a.width} = port {a.port}" for a in self.args]
         lines += [f"var {n}.{w}" for n, w in sorted(self.variables.items())]
         for m in self.memories:

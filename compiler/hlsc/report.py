@@ -15,12 +15,13 @@ from hlsc.backend import axilite
 from hlsc.backend.lower import Rtl
 from hlsc.backend.top import axis_signals
 from hlsc.blockram import bram36
-from hlsc.estimate import buffer_bram36, frame_estimate, process_estimate
+from hlsc.estimate import buffer_bram36, frame_estimate, operators_used, process_estimate
 from hlsc.interp import RunError, interpret
-from hlsc.ir import Buffer, Channel, Design, Node, Process, Region
+from hlsc.ir import Allocation, Buffer, Channel, Design, Node, Process, Region
 from hlsc.schedule.delays import Timing, memory_style
 from hlsc.schedule.problem import source
 from hlsc.schedule.sdc import Schedule
+from hlsc.schedule.sharing import governed
 
 __all__ = ["make_report", "table", "trip_count", "warnings"]
 
@@ -53,6 +54,7 @@ def make_report(
         ],
         "processes": [_process(p, schedules, rtl) for p in design.processes],
         "frame": frame_estimate(design, sum(r.width for r in registers)).as_dict(),
+        "allocations": [_allocation(p, a, schedules) for p in design.processes for a in p.allocations],
         "memories": [
             {
                 "process": p.name,
@@ -184,14 +186,27 @@ def _path(schedule: Schedule) -> float:
 
 def _process(process: Process, schedules: Schedules, rtl: Rtl) -> dict[str, Any]:
     counts: dict[str, int] = {}
+    mine = {r.name: schedules[(process.name, r.name)] for r in process.regions}
     for r in process.regions:
         for n in r.nodes:
-            if n.op in {"const", "var", "arg", "phi", "zext", "sext", "trunc", "extract", "concat"}:
+            if n.id in mine[r.name].bound or n.op in {
+                "const",
+                "var",
+                "arg",
+                "phi",
+                "zext",
+                "sext",
+                "trunc",
+                "extract",
+                "concat",
+            }:
                 continue
             counts[n.op] = counts.get(n.op, 0) + 1
     module = rtl.modules[process.name].hw
-    mine = {r.name: schedules[(process.name, r.name)] for r in process.regions}
-    estimate = process_estimate(process, mine, module.register_bits)
+    units = rtl.units[process.name]
+    for pool, unit in units.items():
+        counts[unit.op] = counts.get(unit.op, 0) + len(operators_used(mine.values(), pool))
+    estimate = process_estimate(process, mine, module.register_bits, units)
     return {
         "name": process.name,
         "module": module.name,
@@ -199,6 +214,27 @@ def _process(process: Process, schedules: Schedules, rtl: Rtl) -> dict[str, Any]
         "dsp48_estimate": estimate.dsp,
         "register_bits": module.register_bits,
         "estimate": estimate.as_dict(),
+    }
+
+
+def _allocation(process: Process, limit: Allocation, schedules: Schedules) -> dict[str, Any]:
+    """A limit: how many operations count for it, and how many operators they have."""
+    operators: set[tuple[str, object]] = set()
+    operations = 0
+    for r in process.regions:
+        by_id, bound = r.by_id(), schedules[(process.name, r.name)].bound
+        for n in r.nodes:
+            if limit in governed(process, n, by_id):
+                operations += 1
+                operators.add((n.ref, bound[n.id]) if n.ref and n.id in bound else (r.name, n.id))
+    return {
+        "process": process.name,
+        "function": limit.function,
+        "operation": limit.op,
+        "limit": limit.limit,
+        "operators": len(operators),
+        "operations": operations,
+        **_at(limit.loc),
     }
 
 
@@ -295,6 +331,13 @@ def table(report: Mapping[str, Any]) -> str:
         ops = " ".join(f"{k} {v}" for k, v in x["operators"].items())
         rows.append((x["name"], str(x["register_bits"]), str(x["dsp48_estimate"]), ops))
     lines += ["", *_columns(rows)]
+    if report["allocations"]:
+        rows = [("allocation", "at", "limit", "operators", "operations")]
+        for x in report["allocations"]:
+            name = f"{x['process']}: {x['operation']} of {x['function']}"
+            numbers = (str(x[k]) for k in ("limit", "operators", "operations"))
+            rows.append((name, f"{x['file']}:{x['line']}" if x["file"] else "", *numbers))
+        lines += ["", *_columns(rows)]
     if report["memories"]:
         rows = [("memory", "words", "bits", "style", "BRAM36")]
         for x in report["memories"]:

@@ -24,6 +24,7 @@ from hlsc.schedule.feedback import after_writes
 from hlsc.schedule.prepare import prepare
 from hlsc.schedule.problem import Problem, build
 from hlsc.schedule.sdc import Schedule, schedule
+from hlsc.schedule.units import Unit, units_of
 from hlsc.schedule.verify import verify
 
 __all__ = ["STAGES", "SynthResult", "back_end", "synthesize", "timing_for"]
@@ -94,13 +95,16 @@ def back_end(
     prepared = prepare(design)
     show("prepared", str(prepared))
     schedules: dict[tuple[str, str], Schedule] = {}
+    units: dict[str, dict[str, Unit]] = {}
     loops = after_writes(prepared)
     for p in prepared.processes:
+        units[p.name] = units_of(p, timing)
+        costs = {pool: unit.cost for pool, unit in units[p.name].items()}
         for r in p.regions:
-            found = scheduler(build(p, r, timing, loops.get(p.name, frozenset())))
+            found = scheduler(build(p, r, timing, loops.get(p.name, frozenset()), costs))
             schedules[(p.name, r.name)] = verify(p, found, timing)
     show("schedule", "".join(f"{p}.{s}\n" for (p, _), s in schedules.items()))
-    rtl = lower(prepared, schedules)
+    rtl = lower(prepared, schedules, units)
     show("mlir", rtl.mlir)
     show("sv", rtl.text)
     return prepared, schedules, rtl
@@ -124,7 +128,7 @@ def _shortened(design: Design, places: Sequence[Path]) -> Design:
         if x.file not in known:
             inside = Path(x.file).is_relative_to(base)
             known[x.file] = os.path.relpath(x.file, base) if inside else Path(x.file).name
-        return Loc(known[x.file], x.line)
+        return replace(x, file=known[x.file])
 
     processes = []
     for p in design.processes:
@@ -133,7 +137,9 @@ def _shortened(design: Design, places: Sequence[Path]) -> Design:
             nodes = tuple(replace(n, loc=loc(n.loc)) for n in r.nodes)
             regions.append(replace(r, nodes=nodes, loc=loc(r.loc)))
         memories = tuple(replace(m, loc=loc(m.loc)) for m in p.memories)
-        processes.append(replace(p, regions=tuple(regions), memories=memories, loc=loc(p.loc)))
+        limits = tuple(replace(a, loc=loc(a.loc)) for a in p.allocations)
+        there = replace(p, memories=memories, allocations=limits, loc=loc(p.loc))
+        processes.append(replace(there, regions=tuple(regions)))
     channels = tuple(replace(c, loc=loc(c.loc)) for c in design.channels)
     ports = tuple(replace(x, loc=loc(x.loc)) for x in design.ports)
     return Design(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 
+from allocation_rows import SHARED
 from fuzz.case import Argument, Case, Stimulus
 
 __all__ = ["ROWS", "cases"]
@@ -419,7 +420,9 @@ void join(S& a, S& b, short kept[32], S& out, ap_uint<5> n) {
         "",
     ),
 }
-ROWS |= {name: top(_escaped(body), _escaped(before)) for name, (body, before) in PLAIN.items()}
+ROWS |= {
+    name: top(_escaped(body), _escaped(before)) for name, (body, before) in (PLAIN | SHARED).items()
+}
 
 
 def cases(seed: int) -> list[Case]:

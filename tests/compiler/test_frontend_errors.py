@@ -28,7 +28,7 @@ def grammar_error(text: str) -> str:
     [
         ("", ["must name a pragma", "PIPELINE II=1"]),
         ("PIPLINE II=1", ["PIPLINE must be a known pragma", "did you mean PIPELINE?"]),
-        ("FROBNICATE", ["must be a known pragma", "known are ARRAY_PARTITION"]),
+        ("FROBNICATE", ["must be a known pragma", "known are ALLOCATION"]),
         ("PIPELINE II=1 II=2", ["must give 'ii' once"]),
         ("PIPELINE I=1", ["must not have the option 'I'", "did you mean ii?"]),
         ("PIPELINE II", ["'II' must have a value: II=…"]),
@@ -50,7 +50,7 @@ def grammar_error(text: str) -> str:
         ("RESOURCE variable=a core=RAM_2P_BRAM", ["Vitis dropped", "BIND_STORAGE"]),
         ("BIND_OP variable=a op=mul impl=dsp latency=2", ["'latency' is not supported", "delete it"]),
         ("BIND_OP variable=a op=div", ["'op' must be one of mul, add, sub, not 'div'"]),
-        ("ALLOCATION operation instances=mul limit=1", ["is not supported yet"]),
+        ("ALLOCATION operation instances=mul", ["must say limit="]),
         ("LOOP_MERGE", ["is not supported yet", "write the loops as one"]),
         ("DATAFLOW disable_start_propagation", ["it takes no options"]),
     ],

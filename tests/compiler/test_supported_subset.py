@@ -144,6 +144,14 @@ SUPPORTED = {
         "int x; for (int i = 0; i < 9; ++i) { if (in.read_nb(x)) out.write(x); "
         "if (!in.empty()) out.write(i); }"
     ),
+    "`ALLOCATION operation`": top(
+        "#pragma HLS ALLOCATION operation instances=mul limit=1\n"
+        "int a = in.read(); out.write(a * (a >> 3) * (a >> 5));"
+    ),
+    "`ALLOCATION function`": top(
+        "#pragma HLS ALLOCATION function instances=f limit=2\nout.write(f(in.read()) + f(in.read()));",
+        before="int f(int x) {\n#pragma HLS INLINE off\nreturn x * x; }\n",
+    ),
 }
 REFUSED = {
     "scalars and structures between processes": (
@@ -187,11 +195,20 @@ REFUSED = {
         top("S& s = n ? in : out; s.write(n);", "int n"),
         "one stream that is known",
     ),
-    "`ALLOCATION`": (
+    "`ALLOCATION function` below the number of calls": (
         top(
-            "int a = in.read();\n#pragma HLS ALLOCATION operation instances=mul limit=1\nout.write(a);"
+            "#pragma HLS ALLOCATION function instances=f limit=1\nout.write(f(3) + f(in.read()));",
+            before="int f(int x) {\n#pragma HLS INLINE off\nreturn x * x; }\n",
         ),
-        "is not supported yet",
+        "each call is an instance; write ALLOCATION operation instances=mul",
+    ),
+    "`ALLOCATION operation` beside `DATAFLOW`": (
+        top(
+            "#pragma HLS DATAFLOW\n#pragma HLS ALLOCATION operation instances=mul limit=1\n"
+            "S s; first(in, s); second(s, out);",
+            before=FLOW,
+        ),
+        "whose processes run at the same time and share nothing",
     ),
     "`ram_1wnr`, `rom_np`": (
         top(

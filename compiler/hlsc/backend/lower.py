@@ -12,21 +12,28 @@ from hlsc.backend.process import ProcessModule, emit_process
 from hlsc.backend.top import emit_top
 from hlsc.ir import Design
 from hlsc.schedule.sdc import Schedule
+from hlsc.schedule.units import Unit
 
 __all__ = ["Rtl", "lower"]
 
 
 @dataclass(frozen=True)
 class Rtl:
-    """`text` is one self-contained SystemVerilog file; `mlir` what it was made from."""
+    """`text` is one self-contained SystemVerilog file; `mlir` what it was made from; `units`: shared
+    operators by process and pool."""
 
     text: str
     mlir: str
     modules: Mapping[str, ProcessModule]
+    units: Mapping[str, Mapping[str, Unit]]
 
 
-def lower(design: Design, schedules: Mapping[tuple[str, str], Schedule]) -> Rtl:
-    """Emit a prepared design; `schedules` by (process, region)."""
+def lower(
+    design: Design,
+    schedules: Mapping[tuple[str, str], Schedule],
+    units: Mapping[str, Mapping[str, Unit]],
+) -> Rtl:
+    """Emit a prepared design; `schedules` by (process, region), `units` by process and pool."""
     channels = {c.name: c for c in design.channels}
     ports = {p.name: p for p in design.ports}
     modules: dict[str, ProcessModule] = {}
@@ -37,7 +44,7 @@ def lower(design: Design, schedules: Mapping[tuple[str, str], Schedule]) -> Rtl:
             name += "_p"
         names.add(name)
         mine = {r.name: schedules[(p.name, r.name)] for r in p.regions}
-        modules[p.name] = emit_process(name, p, mine, channels, ports)
+        modules[p.name] = emit_process(name, p, mine, channels, ports, units[p.name])
     top = emit_top(design, modules)
     mlir = emit.module_text([top, *(m.hw for m in modules.values())])
     parts = [
@@ -49,4 +56,4 @@ def lower(design: Design, schedules: Mapping[tuple[str, str], Schedule]) -> Rtl:
         parts.append(axilite.generate(design))
     used = {e.module for m in (top, *(m.hw for m in modules.values())) for e in m.externs.values()}
     parts.append(emit.templates(n for n in used if n.startswith("hlsc_")))
-    return Rtl("\n".join(parts), mlir, modules)
+    return Rtl("\n".join(parts), mlir, modules, units)

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hlsc.backend.mlir import Extern, Hw, Sig, identifier
-from hlsc.backend.region import LoadUse, RegionHardware, Shared, StoreUse, rdata_name
+from hlsc.backend.region import RegionHardware
+from hlsc.backend.uses import LoadUse, Shared, StoreUse, rdata_name
 from hlsc.errors import SourceError
 from hlsc.ir import Memory
 from hlsc.schedule.delays import memory_style

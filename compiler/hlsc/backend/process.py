@@ -13,9 +13,12 @@ from dataclasses import dataclass
 
 from hlsc.backend.memory import emit_memory
 from hlsc.backend.mlir import Hw, identifier
-from hlsc.backend.region import RegionHardware, Shared
+from hlsc.backend.region import RegionHardware
+from hlsc.backend.units import emit_units
+from hlsc.backend.uses import Shared
 from hlsc.ir import Channel, Port, Process
 from hlsc.schedule.sdc import Schedule
+from hlsc.schedule.units import Unit
 
 __all__ = ["ProcessModule", "emit_process"]
 
@@ -38,8 +41,10 @@ def emit_process(
     schedules: Mapping[str, Schedule],
     channels: Mapping[str, Channel],
     ports: Mapping[str, Port],
+    units: Mapping[str, Unit],
 ) -> ProcessModule:
-    """Emit `process`, whose regions are scheduled, under the module name `module`."""
+    """Emit `process`, whose regions are scheduled, under the module name `module`; `units`: its shared
+    operators."""
     hw = Hw(module)
     hw.input("clk", 1)
     hw.input("rst", 1)
@@ -86,6 +91,7 @@ def emit_process(
         else:  # read but never written: undefined in the source, 0 here
             hw.define(into_var, hw.const(0, width))
 
+    emit_units(hw, units, shared)
     texts = [emit_memory(hw, module, memory, regions, shared) for memory in process.memories]
     tables = [text for text in texts if text]
 

@@ -23,65 +23,22 @@ the last one are then cancelled.  The schedule sees to it that they have had no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from hlsc.backend.mlir import Hw, Sig
+from hlsc.backend.uses import LoadUse, Operand, Shared, StoreUse, Transfer, UnitUse, rdata_name
 from hlsc.ir import Node, Process, Region
 from hlsc.schedule.delays import has_ports, memory_style
 from hlsc.schedule.problem import END, EXIT, LEAVES, source
 from hlsc.schedule.sdc import Schedule
+from hlsc.schedule.units import factor_bits
 
-__all__ = ["LoadUse", "RegionHardware", "Shared", "StoreUse", "Transfer", "rdata_name"]
+__all__ = ["RegionHardware"]
 
 _COMPARE = frozenset("eq ne ult ule ugt uge slt sle sgt sge".split())
 _BINARY = {
     "add": "add", "sub": "sub", "and": "and", "or": "or", "xor": "xor",
     "shl": "shl", "lshr": "shru", "ashr": "shrs",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """A stream access: it stands there (`wants`), and takes place (`takes`); `data` if written."""
-
-    wants: Sig
-    takes: Sig
-    data: Sig | None = None
-
-
-@dataclass(frozen=True)
-class LoadUse:
-    wants: Sig
-    takes: Sig
-    address: Sig
-    port: int = 0
-
-
-@dataclass(frozen=True)
-class StoreUse:
-    wants: Sig
-    takes: Sig
-    address: Sig
-    data: Sig
-    port: int = 1
-
-
-def rdata_name(memory: str, port: int) -> str:
-    """The value that a port of a memory gives."""
-    return f"{memory}_rdata{port or ''}"
-
-
-@dataclass
-class Shared:
-    """What the regions of a process ask of its shared parts, in order of regions."""
-
-    reads: dict[str, list[Transfer]] = field(default_factory=dict)
-    writes: dict[str, list[Transfer]] = field(default_factory=dict)
-    outs: dict[str, list[Transfer]] = field(default_factory=dict)
-    loads: dict[str, list[LoadUse]] = field(default_factory=dict)
-    stores: dict[str, list[StoreUse]] = field(default_factory=dict)
-    variables: dict[str, list[tuple[Sig, Sig]]] = field(default_factory=dict)
-    load_values: dict[tuple[str, int], Sig] = field(default_factory=dict)  # (region, node)
+_SIGNED = {"sdiv": (True, True), "srem": (True, True), "ashr": (True, False)}
 
 
 class RegionHardware:
@@ -92,7 +49,7 @@ class RegionHardware:
     """
 
     def __init__(
-        self, hw: Hw, process: Process, schedule: Schedule, enter: Sig, index: int, shared: Shared
+        self, hw: Hw, process: Process, schedule: Schedule, enter: Sig, index: int | str, shared: Shared
     ) -> None:
         self.hw, self.schedule, self.shared = hw, schedule, shared
         self.region: Region = schedule.problem.region
@@ -102,9 +59,11 @@ class RegionHardware:
         self.process = process
         self.by_id = self.region.by_id()
         self.t = schedule.times
+        self.bound = schedule.bound
         self.ii = schedule.ii
         self.last = schedule.length - 1
         self.memories = {m.name: m for m in process.memories}
+        self.stops = {self.t[n.id] for n in self.region.nodes if n.op in {"read", "write"}}
         self.phis = [n for n in self.region.nodes if n.op == "phi"]
         self.next_of = {n.args[1]: n for n in reversed(self.phis)}
         self._values: dict[tuple[int, int], Sig] = {}
@@ -288,8 +247,11 @@ class RegionHardware:
             if c <= t:
                 return self.phi_register[n.id]
             return self._copy(n, t, c)
-        latency = self.schedule.problem.costs[n.id].latency
+        latency = self._latency(n)
         assert c >= t + latency, (n, t, latency, c)
+        if n.id in self.bound and not self._stays(n):
+            due = t + latency
+            return self._shared_value(n) if c == due else self._copy(n, due, c)
         if latency == 0:
             return self._compute(n) if c == t else self._copy(n, t, c)
         return self._copy(n, t + latency - 1, c)
@@ -305,9 +267,11 @@ class RegionHardware:
             return self._registers[key]
         hw = self.hw
         name = n.name or f"{self.prefix}_{n.op}{n.id}"
-        if n.op == "load" and k == 0 and self._style(n) == "bram":
+        if n.id in self.bound and k == 0 and self._stays(n):
+            sig = self._shared_value(n)
+        elif n.op == "load" and k == 0 and self._style(n) == "bram":
             sig = self.shared.load_values[(self.region.name, n.id)]
-        elif n.op == "mul" and k == 0 and self.schedule.problem.costs[n.id].latency:
+        elif n.op == "mul" and k == 0 and n.id not in self.bound and self._latency(n):
             sig = self._product(n, name)
         elif k == 0 and n.id in self.next_of and self.t[self.next_of[n.id].id] == origin:
             sig = self.phi_register[self.next_of[n.id].id]
@@ -399,6 +363,52 @@ class RegionHardware:
             return hw.concat(*args, name=name, loc=loc)
         raise AssertionError(f"{n.op} must have been rewritten before the back end")
 
+    def _shared_value(self, n: Node) -> Sig:
+        return self.hw.later(f"{self.tag}_shared{n.id}", n.width)
+
+    def _is_prompt(self, n: Node) -> bool:
+        """Nothing can stop an iteration on its way from node n, on a shared operator, to its result."""
+        ii = self.ii or self.schedule.length
+        on_the_way = range(self.t[n.id] + 1, self.t[n.id] + 1 + self._latency(n))
+        return not any(k >= c and (k - c) % ii == 0 for k in self.stops for c in on_the_way)
+
+    def _stays(self, n: Node) -> bool:
+        """The result of node n, on a shared operator, is held for later cycles than it is due in."""
+        return not self._is_prompt(n) and (self.ii is None or self._latency(n) == 1)
+
+    def _latency(self, n: Node) -> int:
+        return self.schedule.problem.costs[n.id].latency
+
+    def _share(self, n: Node) -> None:
+        """Ask the shared operator that a node is bound to for its value."""
+        t, latency = self.t[n.id], self._latency(n)
+        if n.op == "mul":
+            operands = tuple(self._shared_factor(a, t) for a in n.args)
+        else:
+            signed = _SIGNED.get(n.op, (False, False))
+            values = (self.value(a, t) for a in n.args)
+            operands = tuple(Operand(v, s) for v, s in zip(values, signed, strict=True))
+        use = UnitUse(
+            wants=self.act[t],
+            takes=self.adv[t],
+            leaves=self.adv[t + latency],
+            start=self.start,
+            depth=0 if self._is_prompt(n) else -(-latency // (self.ii or latency)),
+            operands=operands,
+            value=self._shared_value(n),
+            name=n.name or f"{self.prefix}_{n.op}{n.id}",
+            loc=n.loc,
+        )
+        self.shared.units.setdefault((n.ref or "", self.bound[n.id]), []).append(use)
+
+    def _shared_factor(self, i: int, c: int) -> Operand:
+        """A factor in the bits that `factor_bits` counts."""
+        n, (bits, unsigned) = self.by_id[i], factor_bits(self.by_id, i)
+        if n.op == "const":
+            return Operand(self.hw.const((n.value or 0) & ((1 << bits) - 1), bits), not unsigned)
+        inner = n.args[0] if n.op in {"zext", "sext"} else i
+        return Operand(self.value(inner, c), not unsigned)
+
     def _emit_operations(self) -> None:
         """Everything with a side effect, and loads; pure values follow from their users."""
         hw, shared = self.hw, self.shared
@@ -411,6 +421,8 @@ class RegionHardware:
         for n in self.region.nodes:
             if n.op in LEAVES or n.op in {"phi", "zext", "sext"}:
                 continue
+            if n.id in self.bound:
+                self._share(n)
             if n.width and costs[n.id].latency == 0:
                 self.value(n.id, self.t[n.id])  # in order, so that recursion stays shallow
             if n.op not in {"load", "store", "read", "write", "out"}:

@@ -21,6 +21,7 @@ __all__ = ["Directive", "directive_lines", "directive_words", "read_directives"]
 
 # What may follow the location without an option name.
 _POSITIONAL = {
+    "ALLOCATION": "instances",
     "ARRAY_PARTITION": "variable",
     "ARRAY_RESHAPE": "variable",
     "BIND_OP": "variable",

@@ -12,6 +12,7 @@ from pathlib import Path
 from hlsc import toolchain
 from hlsc.errors import HlscError, SourceError
 from hlsc.frontend import clang, passes, region
+from hlsc.frontend.allocation import read_limits, with_limits
 from hlsc.frontend.arrays import Target, array_facts, check_target
 from hlsc.frontend.build import build
 from hlsc.frontend.directives import read_directives
@@ -138,6 +139,7 @@ class _Compilation:
         top = self._find_top(module)
         own = functions[top.name]
         self._function_rules(module, functions, loops, top)
+        limits = read_limits(module, functions, loops)
         repeated = {k: x.dataflow for k, x in loops.items() if x.dataflow is not None}
         prepare(module, region.ENTRY, {top.name} if repeated else set())
         dataflow = own.dataflow or next(iter(repeated.values()), None)
@@ -166,6 +168,7 @@ class _Compilation:
         program = finish(
             built, area, process_names, arguments, own.interfaces, depths, facts, self.top, top_loc
         )
+        program = with_limits(program, limits, [c.function for c in area.calls])
         self.dump("pragmas", _listing([*resolved, *built.resolved]))
         self.dump("llvm", program.module)
         return program

@@ -69,6 +69,7 @@ class FunctionFacts:
     pipeline: Resolved | None = None
     interfaces: list[Resolved] = field(default_factory=list)
     dependences: list[Resolved] = field(default_factory=list)
+    allocations: list[Resolved] = field(default_factory=list)
 
 
 def marker_of(line: str) -> tuple[Marker, str] | None:
@@ -154,6 +155,8 @@ def _function_fact(facts: FunctionFacts, found: Resolved) -> None:
         facts.interfaces.append(found)
     elif name == "DEPENDENCE":
         facts.dependences.append(found)
+    elif name == "ALLOCATION":
+        facts.allocations.append(found)
     else:
         raise found.error("must stand in a loop")
 

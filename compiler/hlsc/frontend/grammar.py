@@ -171,7 +171,15 @@ SPECS: dict[str, Spec] = {
         },
         required=("variable", "op"),
     ),
-    "ALLOCATION": Spec(refused=_LATER + ": delete it; operations do not share operators"),
+    "ALLOCATION": Spec(
+        ("function",),
+        {
+            "type": Option("word", ("operation", "function")),
+            "instances": Option("name"),
+            "limit": Option("int", low=1),
+        },
+        required=("instances", "limit"),
+    ),
     "RESOURCE": Spec(
         refused="is a Vivado HLS pragma that Vitis dropped: write BIND_STORAGE variable=x type=ram_2p "
         "impl=bram for a memory, BIND_OP for an operator"

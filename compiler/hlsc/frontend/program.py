@@ -19,7 +19,8 @@ Conventions of the text:
 - Arrays that remain are allocas in the process function; constant tables are constant globals.
 - No LLVM intrinsics, selected or loop-carried addresses, or shifts by a selected constant are left.
   A value that the source does not define is `undef` or `poison`.
-- `!dbg` locations are kept (line tables only); what the shim headers do has the user's line.
+- `!dbg` locations are kept (line tables only); what the shim headers do has the user's line.  The
+  subprogram of a function with an ALLOCATION has the linkage name `hlsc.scope.N` (`allocation.py`).
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hlsc.ir import Channel, Loc, Port
+from hlsc.ir import Allocation, Channel, Loc, Port
 
 __all__ = [
+    "SCOPE",
     "ArrayFacts",
     "Between",
     "Binding",
@@ -38,6 +40,10 @@ __all__ = [
     "ProcessCall",
     "Program",
 ]
+
+
+SCOPE = "hlsc.scope."
+"""Linkage name, with a number, of the subprogram of a function whose operations are limited."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ class ProcessCall:
     bindings: tuple[Binding, ...]  # one per parameter
     arrays: Mapping[str, ArrayFacts] = field(default_factory=dict)  # by alloca name, without %
     loc: Loc | None = None
+    allocations: tuple[Allocation, ...] = ()  # of all functions that may be inlined into it
 
 
 @dataclass(frozen=True)

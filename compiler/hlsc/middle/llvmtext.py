@@ -11,6 +11,7 @@ import re
 from dataclasses import replace
 
 from hlsc.errors import SourceError
+from hlsc.frontend.program import SCOPE
 from hlsc.ir import Loc
 from hlsc.middle.llvmline import Line, unquote
 from hlsc.middle.llvmtypes import (
@@ -48,6 +49,7 @@ class _Metadata:
     def __init__(self, text: str) -> None:
         self.raw = {int(m.group(1)): m.group(2) for m in self._line.finditer(text)}
         self._locs: dict[int, Loc | None] = {}
+        self.marked = f'"{SCOPE}' in text
 
     def _ref(self, text: str, key: str) -> int | None:
         m = re.search(rf"\b{key}: !(\d+)", text)
@@ -75,8 +77,22 @@ class _Metadata:
             outer = self._ref(text, "inlinedAt")
             if outer is not None and (found is None or re.split(r"[/\\]", file)[-1] in SHIM_HEADERS):
                 found = self.loc(outer) or found
-            self._locs[number] = found
+            self._locs[number] = found and replace(found, scopes=self._scopes(number))
         return self._locs[number]
+
+    def _scopes(self, number: int | None) -> tuple[int, ...]:
+        """Numbers of the marked functions that a location lies in, calls inlined."""
+        found = []
+        while number is not None and self.marked:
+            text = self.raw.get(number, "")
+            at = self._ref(text, "scope")
+            number = self._ref(text, "inlinedAt")
+            while at is not None:
+                text = self.raw.get(at, "")
+                if m := re.search(rf'linkageName: "{re.escape(SCOPE)}(\d+)"', text):
+                    found.append(int(m.group(1)))
+                at = None if "DISubprogram(" in text else self._ref(text, "scope")
+        return tuple(dict.fromkeys(found))
 
     def loop(self, number: int | None) -> int | None:
         """The key behind `!"hlsc.loop", i32 L` in a loop's metadata."""

@@ -245,6 +245,7 @@ def _process(
         variables,
         with_ports(memories.memories(), regions),
         call.loc or function.loc,
+        call.allocations,
     )
 
 

@@ -14,20 +14,25 @@ from hlsc.ir import Node, Region
 from hlsc.middle.graph import Builder
 from hlsc.middle.simplify import rebuild
 from hlsc.schedule.delays import multiplier_dsps, multiplier_pieces
+from hlsc.schedule.sharing import Sharing, inner_loc
 
 __all__ = ["split_multiplications"]
 
 
-def split_multiplications(region: Region) -> Region:
-    """The region without products of several DSPs; same meaning."""
+def split_multiplications(region: Region, shares: Sharing = lambda n, by_id: None) -> Region:
+    """The region without products of several DSPs, but for those that share one; same meaning."""
     by_id = region.by_id()
-    if not any(n.op == "mul" and _wide(n, by_id) for n in region.nodes):
+
+    def splits(n: Node) -> bool:
+        return n.op == "mul" and _wide(n, by_id) and shares(n, by_id) is None
+
+    if not any(splits(n) for n in region.nodes):
         return region
 
     def change(b: Builder, n: Node, args: list[int]) -> int | None:
-        if n.op != "mul" or not _wide(n, by_id):
+        if not splits(n):
             return None
-        b.loc = n.loc
+        b.loc = inner_loc(n)
         return b.name(_split(b, n.width, args), n.name)
 
     return rebuild(region, change)

@@ -18,20 +18,22 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from hlsc.ir import SIDE_EFFECTS, Design, Node, Process, Region
+from hlsc.ir import SIDE_EFFECTS, Design, Loc, Node, Process, Region
 from hlsc.schedule.multiply import split_multiplications
 from hlsc.schedule.retime import retime
+from hlsc.schedule.sharing import Sharing, inner_loc, mark, sharing
 from hlsc.schedule.tidy import tidy
 
-__all__ = ["find_accumulators", "live_nodes", "prepare"]
+__all__ = ["find_accumulators", "live_nodes", "prepare", "prepare_region"]
 
 
 def prepare(design: Design) -> Design:
     """The design as the scheduler wants it; validated."""
     processes = []
     for p in design.processes:
-        regions = tuple(_named(_prepare_region(r)) for r in p.regions)
-        processes.append(_drop_variables(retime(replace(p, regions=regions))))
+        shares = sharing(p)
+        regions = tuple(_named(prepare_region(r, shares)) for r in p.regions)
+        processes.append(mark(_drop_variables(retime(replace(p, regions=regions))), shares))
     return replace(design, processes=tuple(processes)).validate()
 
 
@@ -59,8 +61,10 @@ def _source_name(name: str) -> str:
     return "" if first == "hlsc" or not re.match(r"[A-Za-z_]", first) else first
 
 
-def _prepare_region(region: Region) -> Region:
-    return _sweep(_accumulators(_divisions(tidy(split_multiplications(_sweep(region))))))
+def prepare_region(region: Region, shares: Sharing = lambda n, by_id: None) -> Region:
+    """One region; operations that share an operator stay whole."""
+    region = tidy(split_multiplications(_sweep(region), shares))
+    return _sweep(_accumulators(_divisions(region, shares)))
 
 
 def live_nodes(region: Region) -> set[int]:
@@ -97,7 +101,8 @@ class _Builder:
     def put(
         self, like: Node, op: str, width: int, *args: int, value: int | None = None, name: str = ""
     ) -> int:
-        self.nodes.append(Node(self.next_id, op, width, args, value, name=name, loc=like.loc))
+        made = Node(self.next_id, op, width, args, value, name=name, loc=inner_loc(like))
+        self.nodes.append(made)
         self.next_id += 1
         return self.next_id - 1
 
@@ -106,19 +111,27 @@ class _Builder:
         return taken
 
 
-def _divisions(region: Region) -> Region:
-    if not any(n.op in {"udiv", "urem", "sdiv", "srem"} for n in region.nodes):
+def _divisions(region: Region, shares: Sharing) -> Region:
+    by_id = region.by_id()
+    divides = {
+        n.id
+        for n in region.nodes
+        if n.op in {"udiv", "urem", "sdiv", "srem"} and shares(n, by_id) is None
+    }
+    if not divides:
         return region
     b = _Builder(region)
     out: list[Node] = []
     alias: dict[int, int] = {}
     for n in region.nodes:
         n = _renamed(n, alias)
-        if n.op in {"udiv", "urem"}:
+        if n.id not in divides:
+            out.append(n)
+        elif n.op in {"udiv", "urem"}:
             quotient, remainder = _divider(b, n, n.args[0], n.args[1])
             alias[n.id] = quotient if n.op == "udiv" else remainder
             out += b.take()
-        elif n.op in {"sdiv", "srem"}:
+        else:
             w, (x, y) = n.width, n.args
             zero = b.put(n, "const", w, value=0)
             negative = [b.put(n, "extract", 1, i, value=w - 1) for i in (x, y)]
@@ -136,8 +149,6 @@ def _divisions(region: Region) -> Region:
             minus = b.put(n, "sub", w, zero, size)
             alias[n.id] = b.put(n, "select", w, sign, minus, size, name=n.name)
             out += b.take()
-        else:
-            out.append(n)
     moved = [replace(n, args=tuple(alias.get(a, a) for a in n.args)) for n in out]  # phis look ahead
     return _region_renamed(replace(region, nodes=tuple(moved)), alias)
 
@@ -193,18 +204,18 @@ def _accumulators(region: Region) -> Region:
         if found is None:
             out.append(n)
             continue
-        clear_if, phi, m = found
+        clear_if, phi, m, total = found
         zero = b.put(n, "const", n.width, value=0)
         arms = (zero, phi) if clear_if else (phi, zero)
         kept = b.put(n, "select", n.width, n.args[0], *arms)
         out += b.take()
-        out.append(replace(n, op="add", args=(kept, m)))
+        out.append(replace(n, op="add", args=(kept, m), loc=_as_of(n.loc, total.loc)))
     return replace(region, nodes=tuple(out))
 
 
 def _clearing_sum(
     n: Node, by_id: dict[int, Node], uses: dict[int, int]
-) -> tuple[bool, int, int] | None:
+) -> tuple[bool, int, int, Node] | None:
     _, if_one, if_zero = n.args
     for clear_if, m, s in ((True, if_one, if_zero), (False, if_zero, if_one)):
         total = by_id[s]
@@ -215,8 +226,13 @@ def _clearing_sum(
             following = by_id[by_id[other].args[1]]
             held = following.op == "select" and {n.id, other} == set(following.args[1:])
             if following.id == n.id or held:
-                return clear_if, other, m
+                return clear_if, other, m, total
     return None
+
+
+def _as_of(place: Loc | None, other: Loc | None) -> Loc | None:
+    """A place that belongs to the functions of another one."""
+    return place if place is None or other is None else replace(place, scopes=other.scopes)
 
 
 def _is_product(by_id: dict[int, Node], i: int) -> bool:

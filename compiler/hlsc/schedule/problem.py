@@ -25,8 +25,20 @@ from hlsc.schedule.delays import Cost, Timing, has_ports
 from hlsc.schedule.ports import deal_ports, port_name
 from hlsc.schedule.predicates import Predicates
 from hlsc.schedule.prepare import find_accumulators
+from hlsc.schedule.sharing import governed, shared_nodes
 
-__all__ = ["END", "EXIT", "LEAVES", "ORIGIN", "Constraint", "Problem", "Value", "build", "source"]
+__all__ = [
+    "END",
+    "EXIT",
+    "LEAVES",
+    "ORIGIN",
+    "Constraint",
+    "Pool",
+    "Problem",
+    "Value",
+    "build",
+    "source",
+]
 
 ORIGIN, EXIT, END = -1, -2, -3
 _LIVE = -10  # live-outs, from here downwards in order of name
@@ -59,11 +71,30 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Pool:
+    """Operations of one kind, in order, that share operators.
+
+    `choice[i]`: operation i takes one of the first so many of them; `said`: where, by that number.
+    """
+
+    name: str
+    op: str
+    choice: Mapping[int, int]
+    said: Mapping[int, Loc | None]
+
+    def levels(self) -> list[tuple[int, tuple[int, ...]]]:
+        """(operators, operations that have no others): at most so many of these in one slot."""
+        sizes = sorted(set(self.choice.values()))
+        return [(k, tuple(i for i, c in self.choice.items() if c <= k)) for k in sizes]
+
+
+@dataclass(frozen=True)
 class Problem:
     """See the module.
 
     `wishes`: constraints that give way to the initiation interval.  `ports`: operations that need one
     port, never two in one slot; `port_of`: the port of each access to a memory that has ports.
+    `pools`: operations that share operators, each of which takes one operator in its slot.
     """
 
     region: Region
@@ -80,6 +111,7 @@ class Problem:
     accumulators: Mapping[int, tuple[int, int]]
     slow: tuple[int, ...] = ()  # operations longer than the budget on their own
     port_of: Mapping[int, int] = field(default_factory=dict)
+    pools: tuple[Pool, ...] = ()
 
     def node(self, i: int) -> Node | None:
         return self.region.by_id().get(i)
@@ -102,20 +134,38 @@ def build(
     region: Region,
     timing: Timing,
     after_write: frozenset[tuple[str, str]] = frozenset(),
+    shared: Mapping[str, Cost] | None = None,
 ) -> Problem:
     """The problem of one prepared region (see `prepare`).
 
     `after_write`: pairs (written channel, read channel) whose data come back round through other
-    processes, so that a read behind the write must not block it.
+    processes, so that a read behind the write must not block it.  `shared`: what an operation of each
+    pool of the process costs (see `units`).
     """
-    return _Build(process, region, timing, after_write).problem()
+    return _Build(process, region, timing, after_write, shared or {}).problem()
 
 
 class _Build:
     def __init__(
-        self, process: Process, region: Region, timing: Timing, after: frozenset[tuple[str, str]]
+        self,
+        process: Process,
+        region: Region,
+        timing: Timing,
+        after: frozenset[tuple[str, str]],
+        shared: Mapping[str, Cost],
     ) -> None:
         self.region, self.timing, self.after = region, timing, after
+        pools = shared_nodes(region)
+        self.shared = {n.id: shared[pool] for pool, nodes in pools.items() for n in nodes}
+        self.pools = tuple(
+            Pool(
+                pool,
+                nodes[0].op,
+                {n.id: n.value or 1 for n in nodes},
+                {a.limit: a.loc for n in nodes for a in governed(process, n, region.by_id())},
+            )
+            for pool, nodes in pools.items()
+        )
         self.by_id = region.by_id()
         self.memories = {m.name: m for m in process.memories}
         self.overlap = region.is_loop and region.pipelined
@@ -130,6 +180,8 @@ class _Build:
         self.ops = [n for n in region.nodes if n.op not in LEAVES and n.op not in {"zext", "sext"}]
         self.costs = {n.id: self._cost(n) for n in self.ops}
         for total, (phi, product) in find_accumulators(region).items():
+            if {total, product} & self.shared.keys():
+                continue
             if self.costs[product].latency == 1 and self.by_id[total].width <= 48:
                 self.accumulators[total] = (phi, product)
                 for i in (total, product):
@@ -140,6 +192,8 @@ class _Build:
     def _cost(self, n: Node, in_dsp: bool = False) -> Cost:
         if n.op == "phi":
             return Cost(0.0)
+        if n.id in self.shared:
+            return self.shared[n.id]
         sources = [source(self.by_id, a) for a in n.args]
         widths = [self._effective(a) for a in n.args]
         cost = self.timing.cost(
@@ -465,4 +519,5 @@ class _Build:
             accumulators=self.accumulators,
             slow=self.slow,
             port_of=self.port_of,
+            pools=self.pools,
         )

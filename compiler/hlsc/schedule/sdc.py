@@ -7,23 +7,23 @@ whether there is a schedule, and a positive cycle says why not.  The schedule it
     10000 * last cycle + 100000 * sum(cycle of reads and exit) + sum(width * lifetime)
 
 over these constraints, which OR-Tools' GLOP solves; the matrix is totally unimodular, so the optimum is
-integral.  Ports that several operations share at II > 1 are no difference constraints: a CP-SAT model
-(one worker, fixed seed) fixes their cycles first, large straight-line regions take them in order of
-time.
+integral.  Ports and operators that operations share at II > 1 are no difference constraints: those
+operations are placed first (`placing`), large straight-line regions take them in order of time.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from ortools.linear_solver import pywraplp
-from ortools.sat.python import cp_model
 
 from hlsc.errors import HlscError
 from hlsc.ir import Loc
+from hlsc.schedule.binding import bind
+from hlsc.schedule.placing import Undecided, least_ii, place, pool_levels
 from hlsc.schedule.problem import END, EXIT, ORIGIN, Problem
 
 __all__ = ["Limit", "Schedule", "ScheduleError", "asap", "random_schedule", "schedule"]
@@ -41,9 +41,13 @@ class ScheduleError(HlscError):
 class Limit:
     """Why an initiation interval below the reached one is impossible."""
 
-    kind: str  # recurrence, port, exit
+    kind: str  # recurrence, port, allocation, exit
     text: str
     lines: tuple[Loc, ...] = ()
+
+    @property
+    def article(self) -> str:
+        return "an" if self.kind[0] in "ae" else "a"
 
     def __str__(self) -> str:
         where = ", ".join(str(x) for x in self.lines)
@@ -54,7 +58,8 @@ class Limit:
 class Schedule:
     """Cycle of every operation and pseudo-operation; `ii` None: iterations do not overlap.
 
-    `length` is the number of cycles of one iteration.
+    `length` is the number of cycles of one iteration, `bound` the shared operator of each operation
+    that has one.
     """
 
     problem: Problem
@@ -62,6 +67,7 @@ class Schedule:
     times: Mapping[int, int]
     asked: int | None = None
     limit: Limit | None = None
+    bound: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def length(self) -> int:
@@ -78,7 +84,9 @@ class Schedule:
         by_id = self.problem.region.by_id()
         for t in sorted(by_time):
             lines.append(f"  cycle {t}")
-            lines += [f"    {by_id[i] if i in by_id else names[i]}" for i in by_time[t] if i != ORIGIN]
+            for i in by_time[t]:
+                on = f" on {self.bound[i]}" if i in self.bound else ""
+                lines += [f"    {by_id[i] if i in by_id else names[i]}{on}"] if i != ORIGIN else []
         return "\n".join(lines)
 
 
@@ -90,7 +98,7 @@ def schedule(problem: Problem) -> Schedule:
         if times is None:
             why = _explain(problem, None)
             raise ScheduleError(f"{region.loc or region.name}: {region.name} has no schedule: {why}")
-        return Schedule(problem, None, times)
+        return Schedule(problem, None, times, bound=bind(problem, None, times))
     asked = region.ii or 1
     ii = asked
     limit: Limit | None = None
@@ -98,12 +106,13 @@ def schedule(problem: Problem) -> Schedule:
         step = 1
         try:
             times = _wished(problem, ii) or _solve(problem, ii)
-        except _Undecided:
+        except Undecided:
             times, step = None, max(1, ii // 8)
         if times is not None:
-            return Schedule(problem, ii, times, region.ii, limit)
-        limit = _explain(problem, ii)
-        ii = max(ii + step, _port_bound(problem))
+            return Schedule(problem, ii, times, region.ii, limit, bind(problem, ii, times))
+        least = least_ii(problem)
+        limit = _explain(problem, max(ii, least - 1))
+        ii = max(ii + step, least)
     raise ScheduleError(f"{region.loc or region.name}: {region.name} has no schedule: {limit}")
 
 
@@ -191,6 +200,9 @@ def _solve(problem: Problem, ii: int | None) -> dict[int, int] | None:
     if cycle is not None:
         return None
     fixed: dict[int, int] = {}
+    if ii is not None and least_ii(problem) > ii:
+        return None
+    contended = bool(problem.ports or problem.pools)
     if problem.ports and ii == 1:
         for _, group in problem.ports:
             for k, a in enumerate(group):
@@ -199,20 +211,24 @@ def _solve(problem: Problem, ii: int | None) -> dict[int, int] | None:
                         return None
                     weights[(a, b)] = max(0, weights.get((a, b), 0))
                     weights[(b, a)] = max(0, weights.get((b, a), 0))
-    elif problem.ports and (ii is not None or len(problem.operations) <= _CP_NODES // 5):
-        if ii is not None and _port_bound(problem) > ii:
-            return None
-        placed = _place_ports(problem, ii, weights, early)
+    elif ii == 1:
+        pass  # every operation has a shared operator to itself
+    elif contended and (ii is not None or len(problem.operations) <= _CP_NODES // 5):
+        placed = place(problem, ii, weights, early)
         if placed is None:
             return None
         fixed = placed
-    elif problem.ports:
+    elif contended:
         times = _optimise(problem, weights, {})
         assert times is not None
-        place = {i: k for k, i in enumerate(problem.operations)}
+        rank = {i: k for k, i in enumerate(problem.operations)}
         for _, group in problem.ports:
-            row = sorted(group, key=lambda i: (times[i], place[i]))
+            row = sorted(group, key=lambda i: (times[i], rank[i]))
             for a, b in pairwise(row):
+                weights[(a, b)] = max(1, weights.get((a, b), 1))
+        for count, group in pool_levels(problem):
+            row = sorted(group, key=lambda i: (times[i], rank[i]))
+            for a, b in zip(row, row[count:], strict=False):
                 weights[(a, b)] = max(1, weights.get((a, b), 1))
     if _longest(problem, weights)[1] is not None:
         return None
@@ -265,140 +281,43 @@ def _optimise(
     return {i: round(x.solution_value()) for i, x in t.items()}
 
 
-def _apart(problem: Problem, group: Sequence[int]) -> list[int]:
-    """Operations of a port no two of which may share a cycle."""
-    clique: list[int] = []
-    for i in group:
-        if all((j, i) not in problem.exclusive and (i, j) not in problem.exclusive for j in clique):
-            clique.append(i)
-    return clique
-
-
-def _port_bound(problem: Problem) -> int:
-    """Least II that the ports allow; operations with exclusive predicates count once."""
-    return max([1, *(len(_apart(problem, group)) for _, group in problem.ports)])
-
-
-def _place_ports(
-    problem: Problem,
-    ii: int | None,
-    weights: Mapping[tuple[int, int], int],
-    early: Mapping[int, int],
-) -> dict[int, int] | None:
-    """Cycles of the operations that share ports, by CP-SAT, else first fit; None: impossible."""
-    model = cp_model.CpModel()
-    slack = max((len(g) for _, g in problem.ports), default=0) + 2 * (ii or 0) + 2
-    top = max(early.values()) + slack
-    t = {}
-    for i in problem.operations:
-        t[i] = model.NewIntVar(0, 0 if i == ORIGIN else top, f"t{i}")
-    for (src, dst), w in weights.items():
-        model.Add(t[dst] - t[src] >= w)
-    for _, group in problem.ports:
-        slots = {}
-        if ii is not None:
-            for i in group:
-                slots[i] = model.NewIntVar(0, ii - 1, f"s{i}")
-                model.AddModuloEquality(slots[i], t[i], ii)
-        for k, a in enumerate(group):
-            for b in group[k + 1 :]:
-                where = slots if ii is not None else t
-                if (a, b) in problem.exclusive:
-                    same = model.NewBoolVar(f"e{a}_{b}")
-                    model.Add(t[a] == t[b]).OnlyEnforceIf(same)
-                    model.Add(where[a] != where[b]).OnlyEnforceIf(same.Not())
-                else:
-                    model.Add(where[a] != where[b])
-        # Implied, but without it a row of equals is proved optimal only by trying its orders.
-        row, sums, last = _apart(problem, group), 0, -1
-        for release in sorted(early[i] for i in row):
-            last = max(last + 1, release)
-            sums += last
-        model.Add(sum(t[i] for i in row) >= sums)
-    members = sorted({i for _, g in problem.ports for i in g})
-    model.Minimize(
-        1000 * t[END] + 10_000 * sum(t[i] for i in sorted(problem.early)) + sum(t[i] for i in members)
-    )
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = 1
-    fitted = _first_fit(problem, ii, weights, early)
-    # Where first fit fails, the search mostly finds nothing either: it gets less time.
-    solver.parameters.max_deterministic_time = 1.0 if fitted is None else 3.0
-    status = solver.Solve(model)
-    if status == cp_model.UNKNOWN and fitted is None and ii is not None:
-        raise _Undecided
-    if status == cp_model.UNKNOWN:
-        return fitted
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return None
-    return {i: solver.Value(t[i]) for i in members}
-
-
-class _Undecided(Exception):
-    """Neither a placement of the ports' users was found nor that there is none."""
-
-
-def _first_fit(
-    problem: Problem, ii: int | None, weights: Mapping[tuple[int, int], int], early: Mapping[int, int]
-) -> dict[int, int] | None:
-    """The earliest user of a port first, each in its first free cycle; None: a recurrence is broken."""
-    fixed, times = dict(weights), early
-    placed: dict[int, int] = {}
-    partners: dict[int, set[int]] = {}
-    for _, group in problem.ports:
-        for i in group:
-            partners.setdefault(i, set()).update(j for j in group if j != i)
-
-    def free(i: int, at: int) -> bool:
-        for j in partners[i] & placed.keys():
-            together = at == placed[j] and ((i, j) in problem.exclusive or (j, i) in problem.exclusive)
-            if not together and (at == placed[j] if ii is None else (at - placed[j]) % ii == 0):
-                return False
-        return True
-
-    while len(placed) < len(partners):
-        i = min(partners.keys() - placed.keys(), key=lambda x: (times[x], x))
-        cycles = range(times[i], times[i] + (ii or len(partners)))
-        at = next((x for x in cycles if free(i, x)), None)
-        if at is None:
-            return None
-        placed[i] = at
-        fixed[ORIGIN, i], fixed[i, ORIGIN] = at, -at
-        times, cycle = _longest(problem, fixed)
-        if cycle is not None:
-            return None
-    return placed
-
-
 # ---------------------------------------------------------------------------------- reasons
 
 
 def _explain(problem: Problem, ii: int | None) -> Limit:
-    """Why this II is impossible: a recurrence, or a port with too many users."""
+    """Why this II is impossible: a recurrence, or a port or operators with too many users."""
     weights = _weights(problem, ii)
     _, cycle = _longest(problem, weights)
     by_id = problem.region.by_id()
+
+    def lines(ids: Sequence[int]) -> tuple[Loc, ...]:
+        return _lines([by_id[i].loc for i in ids if i in by_id])
+
     if cycle is not None:
         pairs = set(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
         whys = {c.why for c in problem.constraints if (c.src, c.dst) in pairs}
         nodes = [by_id[i] for i in cycle if i in by_id]
-        lines = _lines([n.loc for n in nodes])
+        where = lines(cycle)
         streams = sorted({n.ref for n in nodes if n.op in {"read", "write", "empty"} and n.ref})
         memories = sorted({n.ref for n in nodes if n.op in {"load", "store"} and n.ref})
         if EXIT in cycle:
-            return Limit("exit", "the loop's exit condition is not known before the next start", lines)
+            return Limit("exit", "the loop's exit condition is not known before the next start", where)
         if "order" in whys and whys <= {"order"} and streams:
-            return Limit("port", f"stream {', '.join(streams)} is used more than once", lines)
+            return Limit("port", f"stream {', '.join(streams)} is used more than once", where)
         names = list(dict.fromkeys(n.name or n.op for n in nodes))
         through = f" through memory {', '.join(memories)}" if memories else ""
-        return Limit("recurrence", f"{' -> '.join(names)}{through}", lines)
-    worst = max(problem.ports, key=lambda p: len(p[1]), default=None)
-    if worst is None:
+        return Limit("recurrence", f"{' -> '.join(names)}{through}", where)
+    found = [
+        (len(g), Limit("port", f"{name} has {len(g)} users in one iteration", lines(g)))
+        for name, g in problem.ports
+    ]
+    for pool in problem.pools:
+        for count, g in pool.levels():
+            what = f"limit={count} of {pool.op} ({pool.said[count]}) for {len(g)} in one iteration"
+            found.append((-(-len(g) // count), Limit("allocation", what, lines(g))))
+    if not found:
         return Limit("recurrence", "no feasible order", ())
-    name, group = worst
-    lines = _lines([by_id[i].loc for i in group])
-    return Limit("port", f"{name} has {len(group)} users in one iteration", lines)
+    return max(found, key=lambda x: x[0])[1]
 
 
 def _lines(locs: Sequence[Loc | None]) -> tuple[Loc, ...]:
@@ -415,7 +334,7 @@ def random_schedule(problem: Problem, seed: int, extra: int = 3) -> Schedule:
     base = schedule(problem)
     rng = random.Random(seed)
     weights = _weights(problem, base.ii)
-    shared = {i for _, g in problem.ports for i in g}
+    shared = {i for g in (*problem.ports, *pool_levels(problem)) for i in g[1]}
     order = [i for i in problem.operations if i not in {ORIGIN, *shared}]
     for i in rng.sample(order, len(order)):
         trial = dict(weights)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hlsc.ir import Node, Process
 from hlsc.schedule.delays import Timing, memory_style
 from hlsc.schedule.sdc import Schedule
+from hlsc.schedule.sharing import governed
 
 __all__ = ["VerifyError", "verify", "violations"]
 
@@ -40,6 +41,7 @@ def violations(process: Process, schedule: Schedule, timing: Timing) -> Iterator
     yield from check.streams()
     yield from check.memories()
     yield from check.tokens(process)
+    yield from check.operators()
 
 
 def _strip(nodes: Mapping[int, Node], i: int) -> Node:
@@ -51,6 +53,7 @@ def _strip(nodes: Mapping[int, Node], i: int) -> Node:
 class _Check:
     def __init__(self, process: Process, schedule: Schedule, timing: Timing) -> None:
         problem = schedule.problem
+        self.process = process
         self.region = problem.region
         self.nodes = {n.id: n for n in self.region.nodes}
         self.place = {n.id: k for k, n in enumerate(self.region.nodes)}
@@ -62,6 +65,7 @@ class _Check:
         self.last = schedule.length - 1
         self.cost = problem.costs
         self.live = problem.live
+        self.bound = schedule.bound
         self.budget = timing.budget
         self.control_delay = timing.table.control
         self.logic = {
@@ -207,6 +211,33 @@ class _Check:
                     least = 0 if b.op == "empty" else 1
                     if self.loop and self.t[a.id] + self.ii < self.t[b.id] + least:
                         yield f"{ref}: {a} of the next iteration overtakes {b}"
+
+    def operators(self) -> Iterator[str]:
+        """Limits of the process that more operations exceed: who shares, and who meets in a slot."""
+        exceeded = []
+        for limit in self.process.allocations:
+            users = [
+                n
+                for r in self.process.regions
+                for n in r.nodes
+                if limit in governed(self.process, n, r.by_id())
+            ]
+            if len(users) > limit.limit:
+                exceeded.append(limit)
+                if len({n.ref for n in users}) != 1:
+                    yield f"the {limit.op} of {limit.function} must share one pool"
+        taken: dict[tuple[str | None, int, int], Node] = {}
+        for n in self.nodes.values():
+            limits = [a for a in governed(self.process, n, self.nodes) if a in exceeded]
+            k = self.bound.get(n.id)
+            if k is None or not 0 <= k < min((a.limit for a in limits), default=k + 1):
+                if limits:
+                    yield f"{n} has operator {k} of {min(a.limit for a in limits)}"
+                continue
+            slot = self.t[n.id] % self.ii if self.overlap else self.t[n.id]
+            other = taken.setdefault((n.ref, k, slot), n)
+            if other is not n:
+                yield f"{other} and {n} need one operator in slot {slot}"
 
     def memories(self) -> Iterator[str]:
         groups: dict[str, list[Node]] = {}
