@@ -15,7 +15,7 @@ from hlsc.blockram import bram36
 from hlsc.errors import SourceError
 from hlsc.frontend.program import Between
 from hlsc.ir import Buffer, Memory, Process
-from hlsc.middle.memories import Plan
+from hlsc.middle.banks import Plan
 from hlsc.schedule.delays import memory_style
 
 __all__ = ["join_banks"]

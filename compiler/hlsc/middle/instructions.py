@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from hlsc.errors import SourceError
+from hlsc.middle import bank_access
 from hlsc.middle.arithmetic import rows_of_adders
 from hlsc.middle.cfg import Cfg
 from hlsc.middle.graph import Builder
@@ -86,7 +87,7 @@ class Instructions:
             def load(memory: str, address: int, width: int = plan.leaf.bits) -> int:
                 return b.add("load", width, (address,), ref=memory, name=i.name)
 
-            word = memories.word(b, plan, dims, load)
+            word = bank_access.word(b, plan, dims, load)
             if (port := memories.external.get(i.access.array)) is not None:
                 word = b.resize(word, max(i.type.bits, port.width), port.signed)
             parts.append(word)
@@ -110,7 +111,7 @@ class Instructions:
             have = max(0, min(plan.leaf.bits, i.type.bits - at))
             word = b.resize(b.extract(data, at, have), plan.leaf.bits)
             at += plan.leaf.bits
-            for cond, memory, address in memories.combinations(b, plan, dims):
+            for cond, memory, address in bank_access.combinations(b, plan, dims):
                 p = pred if cond is None else b.and_(pred, cond)
                 b.add("store", 0, (address, word), ref=memory, pred=p)
 
@@ -129,7 +130,7 @@ class Instructions:
             pred = b.and_(self.pred[x], b.binary("ult", counter, b.const(plan.depth, 32)))
             address = b.resize(counter, max(1, (plan.depth - 1).bit_length()))
             for bank in product(*(range(s.factor) for s in plan.splits)):
-                b.add("store", 0, (address, data), ref=self.env.memories.bank(plan, bank), pred=pred)
+                b.add("store", 0, (address, data), ref=plan.bank(bank), pred=pred)
 
     def call(self, i: Instr, x: str) -> int | None:
         b = self.b

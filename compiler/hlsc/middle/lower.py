@@ -11,6 +11,7 @@ from hlsc.frontend.program import Between, Binding, LoopFacts, ProcessCall, Prog
 from hlsc.ir import Arg, Design, Port, Process, Region
 from hlsc.middle.addresses import resolve_addresses
 from hlsc.middle.arithmetic import balance_sums, multiply_by_constants
+from hlsc.middle.banks import Plan
 from hlsc.middle.between import join_banks
 from hlsc.middle.cfg import Cfg
 from hlsc.middle.expand import expand_memory_calls
@@ -20,7 +21,7 @@ from hlsc.middle.induction import Induction
 from hlsc.middle.instructions import Environment
 from hlsc.middle.llvmtext import parse_module, parse_type
 from hlsc.middle.llvmtypes import ArrayType, Function, Instr, IntType, Module
-from hlsc.middle.memories import ArrayInfo, MemoryMap, Plan, access_size, with_ports
+from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size, with_ports
 from hlsc.middle.prepare import prepare
 from hlsc.middle.promote import promote_registers
 from hlsc.middle.regions import build_regions

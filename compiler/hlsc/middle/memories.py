@@ -3,123 +3,34 @@
 
 An array of structs is one memory per member ("leaf").  Each access is split into one index per
 dimension of its leaf; dimensions that are partitioned, or only ever indexed by constants, become
-separate banks, the others one linear address.  A bank that is known at compile time costs nothing; one
-that is not is selected by the index.
+separate banks, the others one linear address (nodes of both: `hlsc.middle.bank_access`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import product
-from math import prod
+from dataclasses import replace
 
 from hlsc.errors import SourceError
 from hlsc.frontend.program import ArrayFacts, Between
 from hlsc.ir import Loc, Memory, Port, Region
+from hlsc.middle.bank_access import Choice, choices
+from hlsc.middle.banks import Plan, Split, initial_values
 from hlsc.middle.elements import Bounds, Index, Leaf, indices, leaves_of
 from hlsc.middle.graph import Builder
-from hlsc.middle.llvmtypes import (
-    Access,
-    AggregateConst,
-    ArrayType,
-    Instr,
-    IntConst,
-    IntType,
-    StructType,
-    Term,
-    Type,
-    Undef,
-    Value,
-    field_offset,
-    size_of,
-)
+from hlsc.middle.llvmtypes import Access, Instr, IntType, Term, Type, Value, size_of
 
-__all__ = ["ArrayInfo", "Index", "Leaf", "MemoryMap", "Plan", "access_size", "with_ports"]
+__all__ = ["ArrayInfo", "MemoryMap", "access_size", "with_ports"]
 
 ArrayInfo = tuple[Type, Value | None, Loc | None]
 """Type, initial value (constant tables) and place of an array."""
 
 
-@dataclass(frozen=True)
-class Split:
-    """How one dimension is cut: `kind` none, complete, cyclic, block or half; `factor` banks."""
-
-    extent: int
-    kind: str = "none"
-    factor: int = 1
-
-    @property
-    def inner(self) -> int:
-        return -(-self.extent // self.factor)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One dimension of an access: the banks possible, the node that tells which (None: only one is
-    possible) and the index inside the bank."""
-
-    banks: tuple[int, ...]
-    which: int | None
-    inside: int
-
-
-@dataclass
-class Plan:
-    """One leaf of one array, and the banks that it became."""
-
-    name: str
-    leaf: Leaf
-    splits: tuple[Split, ...]
-    style: str
-    loc: Loc | None = None
-    init: dict[tuple[int, ...], int] | None = None  # by indices; missing entries are 0
-    banks: dict[tuple[int, ...], str] = field(default_factory=dict)
-    ports: str = "1r1w"
-    between: str = ""  # what processes that share it call it
-    halves: int = 1  # 2: the first dimension tells the half
-
-    @property
-    def half(self) -> int:
-        """Words from one half to the other: its bit of the address stands above all others."""
-        inner = prod(s.inner for s in self.splits[1:])
-        return 1 << (inner - 1).bit_length() if self.halves > 1 else 0
-
-    @property
-    def depth(self) -> int:
-        inner = prod(s.inner for s in self.splits if s.kind != "half")
-        return self.half + inner
-
-    def bank_name(self, bank: tuple[int, ...]) -> str:
-        cut = [str(b) for b, s in zip(bank, self.splits, strict=True) if s.factor > 1]
-        return "_".join([self.name, *cut])
-
-    def shared_name(self, bank: tuple[int, ...]) -> str:
-        """What both processes call a bank; no other array's can have that name."""
-        cut = [str(b) for b, s in zip(bank, self.splits, strict=True) if s.factor > 1]
-        path = [self.leaf.path[1:]] if self.leaf.path else []
-        return "_".join([self.between, *(["", *path, *cut] if path or cut else [])])
-
-
-def _flat_init(t: Type, v: Value | None, prefix: tuple[int, ...], out: dict[int, int], at: int) -> None:
-    """Initial values by byte offset."""
-    if v is None or isinstance(v, Undef) or (isinstance(v, AggregateConst) and v.elements is None):
-        return
-    if isinstance(v, IntConst):
-        out[at] = v.value
-    elif isinstance(v, AggregateConst) and v.elements is not None:
-        for n, e in enumerate(v.elements):
-            if isinstance(t, ArrayType):
-                _flat_init(t.element, e, prefix, out, at + n * size_of(t.element))
-            elif isinstance(t, StructType):
-                _flat_init(t.fields[n], e, prefix, out, at + field_offset(t, n))
-
-
 class MemoryMap:
     """The arrays of one process function.
 
-    First `note` every access, then `plan`; afterwards `load` and `store` make nodes.
+    First `note` every access, then `plan`; afterwards `places` tells what an access touches.
     """
 
     def __init__(
@@ -235,13 +146,7 @@ class MemoryMap:
             if shared is not None:
                 p.between, p.halves = shared.name, shared.halves
             if array.startswith("@"):
-                flat: dict[int, int] = {}
-                _flat_init(t, init, (), flat, 0)
-                p.init = {}
-                for idx in product(*(range(e) for e, _ in leaf.dims)):
-                    at = leaf.offset + sum(i * s for i, (_, s) in zip(idx, leaf.dims, strict=True))
-                    if flat.get(at):
-                        p.init[idx] = flat[at]
+                p.init = initial_values(t, init, leaf)
             self.plans[array, path] = p
 
     def _split(
@@ -282,7 +187,7 @@ class MemoryMap:
             port = self.external.get(array)
             style = p.style if port is None else "bram"
             for bank, name in sorted(p.banks.items()):
-                init = self._rom(p, bank)
+                init = p.rom(bank)
                 where = p.shared_name(bank) if p.between else port.name if port else None
                 m = Memory(name, p.leaf.bits, p.depth, style, init, p.loc, p.ports, where)
                 out.append(m)
@@ -302,28 +207,6 @@ class MemoryMap:
         out = _Banks(self)
         return out
 
-    def _rom(self, p: Plan, bank: tuple[int, ...]) -> tuple[int, ...] | None:
-        if p.init is None:
-            return None
-        words = [0] * p.depth
-        for idx, value in p.init.items():
-            at = 0
-            for i, s, b in zip(idx, p.splits, bank, strict=True):
-                which, inner = (
-                    (i % s.factor, i // s.factor) if s.kind != "block" else divmod(i, s.inner)
-                )
-                if which != b:
-                    break
-                at = at * s.inner + inner
-            else:
-                words[at] = value
-        return tuple(words)
-
-    def bank(self, p: Plan, bank: tuple[int, ...]) -> str:
-        if bank not in p.banks:
-            p.banks[bank] = p.bank_name(bank)
-        return p.banks[bank]
-
     def places(
         self, b: Builder, a: Access, size: int, value: Callable[[Term], int], loc: Loc | None
     ) -> list[tuple[Plan, list[Choice]]]:
@@ -331,133 +214,8 @@ class MemoryMap:
         out = []
         for leaf, index in self.locate(a, size, loc):
             p = self.plans[a.array, leaf.path]
-            out.append((p, self._choices(b, p, index, value)))
+            out.append((p, choices(b, p, index, value)))
         return out
-
-    def combinations(
-        self, b: Builder, p: Plan, dims: list[Choice]
-    ) -> list[tuple[int | None, str, int]]:
-        """Every bank possible: (condition or None, memory, address)."""
-        out: list[tuple[int | None, str, int]] = []
-        for combo in product(*(d.banks for d in dims)):
-            conds = [
-                b.binary("eq", d.which, b.const(k, b.width(d.which)))
-                for k, d in zip(combo, dims, strict=True)
-                if d.which is not None
-            ]
-            out.append(
-                (b.all_(conds) if conds else None, self.bank(p, combo), self.address(b, p, dims))
-            )
-        return out
-
-    def address(self, b: Builder, p: Plan, dims: list[Choice]) -> int:
-        """The address inside a bank: the dimensions' inner indices, row by row."""
-        aw = max(1, (p.depth - 1).bit_length())
-        address = b.const(0, aw)
-        for d, s in zip(dims, p.splits, strict=True):
-            if s.kind == "half":
-                continue
-            address = b.binary("add", b.binary("mul", address, b.const(s.inner, aw)), d.inside)
-        if p.halves > 1:
-            low = p.half.bit_length() - 1
-            parts = [b.trunc(dims[0].inside, 1), *([b.trunc(address, low)] if low else [])]
-            address = b.concat(parts)
-        return address
-
-    def word(
-        self,
-        b: Builder,
-        p: Plan,
-        dims: list[Choice],
-        load: Callable[[str, int], int],
-        done: tuple[int, ...] = (),
-    ) -> int:
-        """The value loaded: banks not known at compile time are chosen by the bits of the index."""
-        if len(done) == len(dims):
-            return load(self.bank(p, done), self.address(b, p, dims))
-        d = dims[len(done)]
-        words = {k: self.word(b, p, dims, load, (*done, k)) for k in d.banks}
-        if d.which is None:
-            return words[d.banks[0]]
-        return _mux(b, d.which, b.width(d.which) - 1, 0, words)
-
-    def _choices(
-        self,
-        b: Builder,
-        p: Plan,
-        index: tuple[Index, ...],
-        value: Callable[[Term], int],
-    ) -> list[Choice]:
-        aw = max(1, (p.depth - 1).bit_length())
-
-        def total(i: Index, bits: int) -> int:
-            """The index modulo 2**bits."""
-            t = b.const(i.const, bits)
-            for term in i.terms:
-                x = b.resize(value(term), bits, term.sign)
-                t = b.binary("add", t, b.binary("mul", x, b.const(term.coef, bits)))
-            return t
-
-        choices: list[Choice] = []
-        for i, s in zip(index, p.splits, strict=True):
-            if s.kind in ("none", "half"):
-                choices.append(Choice((0,), None, total(i, aw)))
-                continue
-            if not i.terms:
-                const = i.const % s.extent  # one outside can only stand under a false condition
-                inner, which = divmod(const, s.factor)
-                if s.kind == "block":
-                    which, inner = divmod(const, s.inner)
-                choices.append(Choice((which,), None, b.const(inner, aw)))
-                continue
-            if s.kind == "cyclic" and all(t.coef % s.factor == 0 for t in i.terms):
-                inside = Index(
-                    i.const // s.factor,
-                    tuple(Term(t.coef // s.factor, t.value, t.bits, t.sign) for t in i.terms),
-                )
-                choices.append(Choice((i.const % s.factor,), None, total(inside, aw)))
-                continue
-            bits = max(1, (s.extent - 1).bit_length())
-            whole = total(i, bits)
-            fb = b.const(s.factor, bits) if s.factor < 1 << bits else None
-            if s.kind == "complete":
-                which_node, inside_node = whole, b.const(0, aw)
-            elif s.kind == "cyclic":
-                assert fb is not None
-                which_node, inside_node = b.binary("urem", whole, fb), b.binary("udiv", whole, fb)
-            else:
-                size = b.const(s.inner, bits)
-                which_node, inside_node = b.binary("udiv", whole, size), b.binary("urem", whole, size)
-            inside_node = b.resize(inside_node, aw)
-            count = s.extent if s.kind == "complete" else s.factor
-            residues = self._residues(i, count if s.kind == "cyclic" else 0)
-            banks = tuple(k for k in range(count) if residues is None or k in residues)
-            choices.append(Choice(banks, which_node if len(banks) > 1 else None, inside_node))
-        return choices
-
-    def _residues(self, i: Index, modulus: int) -> set[int] | None:
-        """The residues that a sum can take when its coefficients share a factor with the modulus."""
-        if modulus < 2:
-            return None
-        step = modulus
-        for t in i.terms:
-            while step and t.coef % step:
-                step -= 1
-                while modulus % step:
-                    step -= 1
-        return {r for r in range(modulus) if (r - i.const) % step == 0} if step > 1 else None
-
-
-def _mux(b: Builder, which: int, bit: int, base: int, words: dict[int, int]) -> int:
-    """words[which] as a tree of selects; `words` all have the bits above `bit` of `base`."""
-    if len(words) == 1:
-        return next(iter(words.values()))
-    low = {k: v for k, v in words.items() if not k >> bit & 1}
-    high = {k: v for k, v in words.items() if k >> bit & 1}
-    if not low or not high:
-        return _mux(b, which, bit - 1, base, words)
-    one = _mux(b, which, bit - 1, base | 1 << bit, high)
-    return b.select(b.extract(which, bit, 1), one, _mux(b, which, bit - 1, base, low))
 
 
 class _Banks(dict[str, list[str]]):
