@@ -3,7 +3,7 @@
 
 Both run the same RTL and layer; lowering, compiling and loading are not counted. The bare model is the
 RTL simulation of hlsc: one process that feeds the streams, without DMA, DDR, gRPC and pynq. A DMA
-transfer costs nine calls over gRPC, so layers of very short passes over the weights run slower.
+transfer costs five calls over gRPC, so layers of very short passes over the weights run slower.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 import vboard
 from convloom.commands.text import table
-from convloom.kernels import KernelSpec, load_kernel
+from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer, Requant
 from convloom.lowering import Job, lower
 
@@ -77,51 +77,39 @@ class Rate:
         return self.board_cycles / self.board_seconds
 
 
-def _bare(job: Job, spec: KernelSpec, config: str, repeats: int) -> tuple[int, float, Any]:
-    """Cycles, seconds of the fastest run, and the output."""
+def _rate(case: Case, repeats: int) -> Rate:
+    """The fastest of `repeats` runs of each, in turn: both then see the same load of the machine."""
     from hlsc.flow import rtl_kernel
 
+    job, spec = case.job(), load_kernel(case.kernel)
     rtl = rtl_kernel(
-        spec.sources, spec.top, include_dirs=spec.include_dirs, defines=spec.defines(config)
+        spec.sources, spec.top, include_dirs=spec.include_dirs, defines=spec.defines(case.config)
     )
-    best, cycles, y = float("inf"), 0, None
-    for _ in range(repeats):
-        started = time.perf_counter()
-        run = rtl.run(job.streams, job.registers, twice=False)
-        best = min(best, time.perf_counter() - started)
-        cycles, y = run.cycles or 0, job.result(run.streams["out"])
-    return cycles, best, y
-
-
-def _board(job: Job, spec: KernelSpec, config: str, repeats: int) -> tuple[int, float, Any]:
-    """The same through pynq: from filling the buffers to having fetched the output."""
-    with vboard.Board(spec.name, config=config) as board:
+    with vboard.Board(spec.name, config=case.config) as board:
         # The device is made by hand, so that PYNQ_REMOTE_DEVICES may name another board.
         from pynq.pl_server.remote_device import RemoteDevice
 
         from convloom.driver import ConvOverlay
 
-        best, cycles, y = float("inf"), 0, None
+        bare_best = board_best = float("inf")
         with ConvOverlay(board.bitstream, device=RemoteDevice(0, board.address)) as overlay:
             for _ in range(repeats):
+                started = time.perf_counter()
+                run = rtl.run(job.streams, job.registers, twice=False)
+                bare_best = min(bare_best, time.perf_counter() - started)
                 y = overlay.execute(job)
                 report = overlay.report
-                assert report is not None and report.cycles is not None
-                best = min(best, report.seconds["transfer"] + report.seconds["wait"])
-                cycles = report.cycles
-    return cycles, best, y
+                assert report is not None and report.cycles is not None and run.cycles is not None
+                # From filling the buffers to having fetched the output.
+                seconds = report.seconds["transfer"] + report.seconds["wait"]
+                board_best = min(board_best, seconds)
+    same = bool(np.array_equal(job.result(run.streams["out"]), y))
+    return Rate(case, job.layer.name, run.cycles, bare_best, report.cycles, board_best, same)
 
 
 def measure(cases: Sequence[Case], repeats: int) -> list[Rate]:
     """Each case bare and on a virtual board of its own."""
-    rates = []
-    for case in cases:
-        job, spec = case.job(), load_kernel(case.kernel)
-        bare = _bare(job, spec, case.config, repeats)
-        board = _board(job, spec, case.config, repeats)
-        same = bool(np.array_equal(bare[2], board[2]))
-        rates.append(Rate(case, job.layer.name, *bare[:2], *board[:2], same))
-    return rates
+    return [_rate(case, repeats) for case in cases]
 
 
 def shortfalls(rates: Sequence[Rate]) -> list[str]:

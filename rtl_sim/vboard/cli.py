@@ -123,7 +123,7 @@ def _serve(options: argparse.Namespace) -> int:
     server = make_server(state, options.address, options.allow_remote)
     print(f"ready at {options.address}: {bitstream}", flush=True)
     _wait(ended, options.with_parent)
-    server.stop(0).wait(0.5)
+    server.stop(0.5)
     # A thread may still be in the model; the process ends anyway.
     if state.lock.acquire(timeout=2):
         logic.close()

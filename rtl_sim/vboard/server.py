@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gRPC server: PYNQ.remote's device, mmio, buffer and gpio services over one board.
+"""PYNQ.remote's device, mmio, buffer and gpio services over one board.
 
 Every request is taken as hostile: checked, bounded, answered with one line. An error travels as
 pynq expects it: in `msg` (or `message`) where a response has one, else as the status of the call.
@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
-from google.protobuf.message import Message  # type: ignore[import-untyped]
 from google.protobuf.message_factory import GetMessageClass  # type: ignore[import-untyped]
 
 from convloom.errors import ConvloomError
 from hlsc.errors import HlscError
 from vboard.errors import VboardError
 from vboard.protocol import SERVICES, messages, offered, service
+from vboard.rpc import Method, Refusal, Server
 from vboard.state import BoardState
 from vboard.system import Files
 
@@ -30,8 +27,6 @@ __all__ = ["check_address", "make_server"]
 _log = logging.getLogger(__name__)
 _CHUNK = 1 << 20  # of a stream to the client
 _MAX_MESSAGE = (2 << 20) + (64 << 10)  # pynq sends 2 MB and a name
-_MAX_CALLS = 32
-_STREAM_SECONDS = 120.0  # that a client may take to send one stream
 _MAX_UPLOAD = 128 << 20  # bytes of files on their way, of all calls together
 _GPIO_PINS = 174
 
@@ -256,13 +251,12 @@ class _Services:
 # -------------------------------------------------------------------------------------- serving
 
 
-def _handlers(state: BoardState) -> list[Any]:
-    """One generic gRPC handler per service, from pynq's own descriptors."""
+def _methods(state: BoardState) -> dict[str, Method]:
+    """Every method of pynq's own descriptors, by its path."""
     services = _Services(state)
-    handlers = []
+    methods = {}
     for short in offered():
         descriptor = service(short)
-        methods = {}
         for method in descriptor.methods:
             # Found under the same name, so a method that pynq adds shows as a missing one.
             function = getattr(services, f"{short}_{method.name}", None)
@@ -270,14 +264,14 @@ def _handlers(state: BoardState) -> list[Any]:
                 _log.warning("PYNQ.remote has a method %s.%s that is not served", short, method.name)
                 continue
             reply = _message(short, method.output_type)
-            kind = ("stream" if method.client_streaming else "unary") + "_"
-            kind += "stream" if method.server_streaming else "unary"
-            make = getattr(grpc, f"{kind}_rpc_method_handler")
-            wrapped = (_streaming if method.server_streaming else _single)(function, reply)
-            decode = _message(short, method.input_type).FromString
-            methods[method.name] = make(wrapped, decode, reply.SerializeToString)
-        handlers.append(grpc.method_handlers_generic_handler(descriptor.full_name, methods))
-    return handlers
+            methods[f"/{descriptor.full_name}/{method.name}"] = Method(
+                (_streaming if method.server_streaming else _single)(function, reply),
+                _message(short, method.input_type).FromString,
+                reply.SerializeToString,
+                method.client_streaming,
+                method.server_streaming,
+            )
+    return methods
 
 
 def _message(short: str, descriptor: Any) -> Any:
@@ -292,42 +286,32 @@ def _text(error: Exception) -> str:
     return f"the virtual board failed: {type(error).__name__}: {error}"
 
 
-def _single(function: Callable[[Any, Any], Any], reply: Any) -> Callable[[Any, Any], Any]:
+def _single(function: Callable[[Any, Any], Any], reply: Any) -> Callable[[Any], Any]:
     slot = next((f for f in ("msg", "message") if f in reply.DESCRIPTOR.fields_by_name), None)
 
-    def call(request: Any, context: Any) -> Any:
-        timer = None
-        if not isinstance(request, Message):  # a stream, which a client may never end
-            timer = threading.Timer(_STREAM_SECONDS, context.cancel)
-            timer.daemon = True
-            timer.start()
+    def run(request: Any) -> Any:
         try:
             return function(request, reply)
-        except grpc.RpcError:  # the client went away in mid-stream
-            return reply()
+        except Refusal:
+            raise
         except Exception as error:
             text = _text(error)
-        finally:
-            if timer is not None:
-                timer.cancel()
         if slot:
             return reply(**{slot: text})
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
+        raise Refusal(text)
 
-    return call
+    return run
 
 
-def _streaming(function: Callable[[Any, Any], Iterator[Any]], reply: Any) -> Callable[[Any, Any], Any]:
-    def call(request: Any, context: Any) -> Iterator[Any]:
+def _streaming(function: Callable[[Any, Any], Iterator[Any]], reply: Any) -> Callable[[Any], Any]:
+    def run(request: Any) -> Iterator[Any]:
         try:
             yield from function(request, reply)
-            return
         except Exception as error:
-            text = _text(error)
-        # pynq does not look at msg in streams: an error has to be the call's.
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, text)
+            # pynq does not look at msg in streams: an error has to be the call's.
+            raise Refusal(_text(error)) from None
 
-    return call
+    return run
 
 
 def check_address(address: str, allow_remote: bool = False) -> str:
@@ -351,23 +335,12 @@ def check_address(address: str, allow_remote: bool = False) -> str:
     return address
 
 
-def make_server(state: BoardState, address: str, allow_remote: bool = False) -> Any:
-    """A started grpc.Server that serves `state` at `address`."""
+def make_server(state: BoardState, address: str, allow_remote: bool = False) -> Server:
+    """A server of `state` at `address`, which answers already."""
     options = [
         ("grpc.max_receive_message_length", _MAX_MESSAGE),
         ("grpc.max_send_message_length", 4 << 20),
         ("grpc.max_metadata_size", 8192),
         ("grpc.so_reuseport", 0),
     ]
-    server = grpc.server(
-        ThreadPoolExecutor(_MAX_CALLS, "rpc"), options=options, maximum_concurrent_rpcs=2 * _MAX_CALLS
-    )
-    server.add_generic_rpc_handlers(tuple(_handlers(state)))
-    bound = check_address(address, allow_remote)
-    try:
-        if not server.add_insecure_port(bound):
-            raise RuntimeError
-    except RuntimeError:
-        raise VboardError(f"address must be free to listen at, not {address}") from None
-    server.start()
-    return server
+    return Server(_methods(state), check_address(address, allow_remote), options)
