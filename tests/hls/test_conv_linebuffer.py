@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import partial
 from itertools import islice
 
 import numpy as np
 import pytest
-from native import HEADER_SETS, build_testbench, compile_strictly, mutant_kernel, nightly_builds
+from native import build, check_refused, check_run, mutant_kernel, nightly_builds, tensors
 
 from convloom.errors import ConvloomError
 from convloom.kernels import load_kernel
@@ -17,28 +17,13 @@ from convloom.layer import ConvLayer, Requant
 from convloom.lowering import lower, lowerings_for
 from convloom.lowering.job import Job
 from convloom.lowering.linebuffer import pack_job, stream_job
-from convloom.lowering.vectors import write_vectors
 from convloom.random_layers import random_layers
-from convloom.reference import ALGORITHMS
-from hlsc import toolchain
 from hlsc.csim import Kernel
 from hlsc.errors import HlscError
 
 SPEC = load_kernel("conv_linebuffer")
+kernel = partial(build, SPEC.name)
 LOWERINGS = ("stream", "pack")
-
-
-@lru_cache
-def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: str = ""):
-    return Kernel(
-        SPEC.sources,
-        SPEC.top,
-        include_dirs=SPEC.include_dirs,
-        defines=SPEC.defines(config),
-        headers=headers,
-        compiler=compiler,
-        sanitize=bool(sanitize),
-    )
 
 
 def make_job(config: str, lowering: str, sample: tuple, tile: tuple[int, int] | None = None) -> Job:
@@ -51,12 +36,7 @@ def make_job(config: str, lowering: str, sample: tuple, tile: tuple[int, int] | 
 
 def check(built: Kernel, job: Job, sample: tuple, **options) -> None:
     """One layer through the kernel: status 0, and every bit of the one transfer as expected."""
-    run = built.run(job.streams, job.registers, **options)
-    assert run.scalars["status"] == 0, SPEC.explain_status(run.scalars["status"])
-    expected = ALGORITHMS["im2col"](*sample).y
-    np.testing.assert_array_equal(job.result(run.streams["out"]), expected, err_msg=str(job.layer))
-    # Bytes that fill up a beat are right too.
-    np.testing.assert_array_equal(run.streams["out"][0], job.pack(expected))
+    check_run(built, job, *sample[1:], **options)
 
 
 def layers(config: str, count: int, seed: int) -> Iterator[tuple]:
@@ -120,13 +100,6 @@ def test_open_vendor_headers(lowering, seed):
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_sanitizers(lowering, seed):
     sweep(kernel("tiny", sanitize="sanitize"), "tiny", lowering, 15, seed)
-
-
-def tensors(layer: ConvLayer, seed: int = 3) -> tuple:
-    rng = np.random.default_rng(seed)
-    x = rng.integers(-128, 128, layer.x_shape, np.int8)
-    w = rng.integers(-128, 128, layer.w_shape, np.int8)
-    return layer, x, w, rng.integers(-999, 999, layer.k, np.int32)
 
 
 def scales(k: int) -> Requant:
@@ -278,30 +251,20 @@ def test_bad_register_ends_the_run_with_its_status(register, value, status):
     registers = {**job.registers, register: value}
     if (register, value) == ("channels", 25):
         registers["width"] = 17  # 17 pixels of 4 words are more than a line of 64
-    run = kernel("tiny").run({}, registers)
-    assert SPEC.explain_status(run.scalars["status"]) == SPEC.explain_status(SPEC.status[status])
-    assert sum(map(len, run.streams["out"])) == 0
+    check_refused(kernel("tiny"), registers, status)
 
 
 def test_too_many_weights_are_refused():
     registers = dict(make_job("tiny", "stream", several()).registers)
     # 4 blocks of 3 words are more than 8 words.
     registers.update(filters=8, filter_groups=1, blocks=4, blocks_last=4)
-    run = kernel("tiny").run({}, registers)
-    assert run.scalars["status"] == SPEC.status["bad_weights"]
+    check_refused(kernel("tiny"), registers, "bad_weights")
 
 
 @pytest.mark.parametrize("stream", ["in0", "in1"])
-def test_misplaced_tlast_is_reported(stream):
+def test_missing_tlast_between_transfers_is_reported(stream):
     job = make_job("tiny", "stream", several())
-    streams = {name: list(transfers) for name, transfers in job.streams.items()}
-    first = streams[stream][0]
-    streams[stream][:1] = [first[:7], first[7:]]
-    run = kernel("tiny").run(streams, job.registers)
-    assert run.scalars["status"] == SPEC.status[f"{stream}_tlast"]
-    assert stream in SPEC.explain_status(run.scalars["status"])
-    # One long transfer instead of one per filter group.
-    streams[stream] = [np.concatenate(job.streams[stream])]
+    streams = {**job.streams, stream: [np.concatenate(job.streams[stream])]}
     run = kernel("tiny").run(streams, job.registers)
     assert run.scalars["status"] == SPEC.status[f"{stream}_tlast"]
 
@@ -341,39 +304,3 @@ def test_mutant_is_caught(name, tmp_path):
     with pytest.raises((AssertionError, ConvloomError, HlscError)):
         for sample in samples:
             check(mutant, make_job("tiny", "stream", sample), sample, timeout=20)
-
-
-@pytest.mark.parametrize("headers", ["shim", "xilinx"])
-def test_testbench_plays_vector_files(headers, seed, tmp_path):
-    files = []
-    for i, sample in enumerate(layers("tiny", 4, seed)):
-        job = make_job("tiny", LOWERINGS[i % 2], sample)
-        files.append(tmp_path / f"{i}.txt")
-        write_vectors(files[-1], job, job.pack(ALGORITHMS["im2col"](*sample).y))
-    run = toolchain.run(
-        [build_testbench(SPEC.name, headers, "tiny"), *files], what="test bench", timeout=60
-    )
-    assert "4 passed, 0 failed" in run.stdout
-
-
-@pytest.mark.parametrize("damage", ["beat", "register"])
-def test_testbench_fails_on(damage, tmp_path):
-    sample = several()
-    job = make_job("tiny", "stream", sample)
-    file = tmp_path / "vectors.txt"
-    expected = job.pack(ALGORITHMS["im2col"](*sample).y)
-    if damage == "beat":
-        expected[7] ^= np.uint64(1)
-    write_vectors(file, job, expected)
-    if damage == "register":
-        file.write_text(file.read_text().replace("clamp_high 127", "clamp_high 300"))
-    argv = [build_testbench(SPEC.name, "shim", "tiny"), file]
-    run = toolchain.run(argv, what="test bench", timeout=60, check=False)
-    assert run.code == 1
-    assert {"beat": "out beat 7 of", "register": "status 6"}[damage] in run.stderr
-
-
-@pytest.mark.parametrize("config", SPEC.configs)
-@pytest.mark.parametrize(("compiler", "headers"), HEADER_SETS)
-def test_compiles_without_warnings(compiler, headers, config):
-    compile_strictly(SPEC, compiler, headers, config)

@@ -3,38 +3,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import partial
 
 import numpy as np
 import pytest
-from native import HEADER_SETS, build_testbench, compile_strictly, mutant_kernel, nightly_builds
+from native import build, check_refused, check_run, mutant_kernel, nightly_builds, tensors
 
 from convloom.errors import ConvloomError
 from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer, Requant
-from convloom.lowering import lower
-from convloom.lowering.vectors import write_vectors
 from convloom.lowering.winograd import ORDERS, winograd_job
 from convloom.random_layers import random_layers
 from convloom.reference import ALGORITHMS
-from hlsc import toolchain
 from hlsc.csim import Kernel
 from hlsc.errors import HlscError
 
 SPEC = load_kernel("conv_winograd")
-
-
-@lru_cache
-def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: str = ""):
-    return Kernel(
-        SPEC.sources,
-        SPEC.top,
-        include_dirs=SPEC.include_dirs,
-        defines=SPEC.defines(config),
-        headers=headers,
-        compiler=compiler,
-        sanitize=bool(sanitize),
-    )
+kernel = partial(build, SPEC.name)
 
 
 def make_job(config: str, order: str | None, layer: ConvLayer, x, w, bias):
@@ -44,14 +29,7 @@ def make_job(config: str, order: str | None, layer: ConvLayer, x, w, bias):
 def check(built: Kernel, config: str, order: str | None, layer: ConvLayer, x, w, bias, **options):
     """One layer: status 0, and every bit of the one transfer as the reference has it."""
     job = make_job(config, order, layer, x, w, bias)
-    run = built.run(job.streams, job.registers, **options)
-    assert run.scalars["status"] == 0, SPEC.explain_status(run.scalars["status"])
-    expected = ALGORITHMS["im2col"](layer, x, w, bias).y
-    result = job.result(run.streams["out"])
-    np.testing.assert_array_equal(result, expected, err_msg=f"{layer.name} {order}")
-    # Outputs outside the map and bytes of filters past the last are 0 too.
-    np.testing.assert_array_equal(run.streams["out"][0], job.pack(expected))
-    return run
+    return check_run(built, job, x, w, bias, **options)
 
 
 def layers(count: int, seed: int):
@@ -90,13 +68,6 @@ def test_open_vendor_headers(seed):
 
 def test_sanitizers(seed):
     sweep(kernel("tiny", sanitize="sanitize"), "tiny", 5, seed)
-
-
-def tensors(layer: ConvLayer, seed: int = 3) -> tuple:
-    rng = np.random.default_rng(seed)
-    x = rng.integers(-128, 128, layer.x_shape, np.int8)
-    w = rng.integers(-128, 128, layer.w_shape, np.int8)
-    return layer, x, w, rng.integers(-999, 999, layer.k, np.int32)
 
 
 def several(kind: str, requant: bool = True) -> tuple:
@@ -249,9 +220,7 @@ def strips_of_large_groups() -> dict[str, int]:
 
 @pytest.mark.parametrize(("register", "value", "status"), BAD_REGISTERS)
 def test_bad_register_ends_the_run_with_its_status(register, value, status):
-    run = kernel("tiny").run({}, {**strips_of_large_groups(), register: value})
-    assert SPEC.explain_status(run.scalars["status"]) == SPEC.explain_status(SPEC.status[status])
-    assert sum(map(len, run.streams["out"])) == 0
+    check_refused(kernel("tiny"), {**strips_of_large_groups(), register: value}, status)
     text = SPEC.explain_status(SPEC.status[status])
     assert register in text or register.split("_")[0] in text
 
@@ -260,26 +229,15 @@ def test_a_strip_larger_than_the_rows_on_chip_is_refused():
     """A single strip of any claimed size must not get past the check: it would never be complete."""
     registers = strips_of_large_groups()
     registers.update(strips=1, strip_rows=7, strip_rows_last=7)
-    assert kernel("tiny").run({}, registers).scalars["status"] == SPEC.status["bad_rows"]
+    check_refused(kernel("tiny"), registers, "bad_rows")
     registers.update(strip_rows=1 << 14)
-    assert kernel("tiny").run({}, registers).scalars["status"] == SPEC.status["bad_strips"]
+    check_refused(kernel("tiny"), registers, "bad_strips")
     registers.update(strip_rows=7, set_images=2, set_images_last=2, image_sets=1, loop_order=1)
     sample = several("strips")
     job = make_job("tiny", "map", *sample)
     assert {k: v for k, v in job.registers.items() if k != "row_slots"} == {
         k: v for k, v in registers.items() if k != "row_slots"
     }
-
-
-@pytest.mark.parametrize("stream", ["in0", "in1"])
-def test_misplaced_tlast_is_reported(stream):
-    job = make_job("tiny", None, *several("sets"))
-    streams = {name: list(transfers) for name, transfers in job.streams.items()}
-    first = streams[stream][0]
-    streams[stream][:1] = [first[:7], first[7:]]
-    run = kernel("tiny").run(streams, job.registers)
-    assert run.scalars["status"] == SPEC.status[f"{stream}_tlast"]
-    assert stream in SPEC.explain_status(run.scalars["status"])
 
 
 def test_missing_tlast_between_transfers_is_reported():
@@ -325,36 +283,3 @@ def test_mutant_that_overwrites_kernels_in_use_is_caught(tmp_path):
     change = "compute.h", "Turn(written - freed) != C::KERNEL_WORDS", "true"
     with pytest.raises(AssertionError, match="not equal"):
         check(mutant_kernel(SPEC, "z2", tmp_path, *change), "z2", "map", *sample)
-
-
-@pytest.mark.parametrize("headers", ["shim", "xilinx"])
-def test_testbench_plays_vector_files(headers, seed, tmp_path):
-    files = []
-    for i, (layer, x, w, bias) in enumerate(layers(3, seed)):
-        job = lower(layer, x, w, bias, kernel=SPEC, config="tiny")
-        files.append(tmp_path / f"{i}.txt")
-        write_vectors(files[-1], job, job.pack(ALGORITHMS["im2col"](layer, x, w, bias).y))
-    run = toolchain.run(
-        [build_testbench(SPEC.name, headers, "tiny"), *files], what="test bench", timeout=60
-    )
-    assert "3 passed, 0 failed" in run.stdout
-
-
-def test_testbench_fails_on_a_wrong_beat(tmp_path):
-    layer, x, w, bias = several("sets")
-    job = lower(layer, x, w, bias, kernel=SPEC, config="tiny")
-    expected = job.pack(ALGORITHMS["im2col"](layer, x, w, bias).y)
-    expected[7] ^= np.uint64(1)
-    write_vectors(tmp_path / "vectors.txt", job, expected)
-    argv = [
-        build_testbench(SPEC.name, "shim", "tiny")
-    ]  # without arguments it looks for vectors.txt, as here
-    run = toolchain.run(argv, what="test bench", cwd=tmp_path, timeout=60, check=False)
-    assert run.code == 1
-    assert "out beat 7 of" in run.stderr
-
-
-@pytest.mark.parametrize("config", SPEC.configs)
-@pytest.mark.parametrize(("compiler", "headers"), HEADER_SETS)
-def test_compiles_without_warnings(compiler, headers, config):
-    compile_strictly(SPEC, compiler, headers, config)

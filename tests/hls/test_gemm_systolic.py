@@ -3,36 +3,21 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import partial
 
 import numpy as np
 import pytest
-from native import HEADER_SETS, build_testbench, compile_strictly, mutant_kernel, nightly_builds
+from native import build, check_refused, check_run, mutant_kernel, nightly_builds
 
 from convloom.errors import ConvloomError
 from convloom.kernels import load_kernel
 from convloom.layer import ConvLayer, Requant
 from convloom.lowering import lower, lowerings_for
-from convloom.lowering.vectors import write_vectors
 from convloom.random_layers import TRAITS, random_layers
-from convloom.reference import ALGORITHMS
-from hlsc import toolchain
 from hlsc.csim import CsimError, Kernel
 
 SPEC = load_kernel("gemm_systolic")
-
-
-@lru_cache
-def kernel(config: str, headers: str = "shim", compiler: str = "clang", sanitize: str = ""):
-    return Kernel(
-        SPEC.sources,
-        SPEC.top,
-        include_dirs=SPEC.include_dirs,
-        defines=SPEC.defines(config),
-        headers=headers,
-        compiler=compiler,
-        sanitize=bool(sanitize),
-    )
+kernel = partial(build, SPEC.name)
 
 
 def check(
@@ -40,10 +25,7 @@ def check(
 ) -> None:
     """One layer through the kernel: status 0, one output transfer, every bit as in the reference."""
     job = lower(layer, x, w, bias, kernel=SPEC, config=config, lowering=lowering)
-    run = built.run(job.streams, job.registers, **options)
-    assert run.scalars["status"] == 0, SPEC.explain_status(run.scalars["status"])
-    expected = ALGORITHMS["im2col"](layer, x, w, bias).y
-    np.testing.assert_array_equal(job.result(run.streams["out"]), expected, err_msg=layer.name)
+    check_run(built, job, x, w, bias, **options)
 
 
 def sweep(built: Kernel, config: str, count: int, seed: int, lowering: str = "im2col") -> None:
@@ -144,9 +126,7 @@ BAD_REGISTERS = [
 @pytest.mark.parametrize(("register", "value", "status"), BAD_REGISTERS)
 def test_bad_register_ends_the_run_with_its_status(register, value, status):
     job = lower(*several_tiles(), kernel=SPEC, config="tiny")
-    run = kernel("tiny").run({}, {**job.registers, register: value})
-    assert run.scalars["status"] == SPEC.status[status]
-    assert sum(map(len, run.streams["out"])) == 0
+    check_refused(kernel("tiny"), {**job.registers, register: value}, status)
     assert register.split("_")[0] in SPEC.explain_status(SPEC.status[status])
 
 
@@ -154,22 +134,8 @@ def test_table_too_large_is_refused():
     registers = dict(lower(*several_tiles(), kernel=SPEC, config="tiny").registers)
     registers.update(segment_words=1, row_tiles=5, row_blocks=4, row_blocks_last=4, rows=60)
     # 4 blocks · 3 rows · 10 segments = 120 entries fit 32 beats of 4; of 11 segments they do not.
-    run = kernel("tiny").run({}, {**registers, "segments": 10, "image_words": 0})
-    assert run.scalars["status"] == SPEC.status["bad_image"]
-    run = kernel("tiny").run({}, {**registers, "segments": 11})
-    assert run.scalars["status"] == SPEC.status["bad_table"]
-
-
-@pytest.mark.parametrize("stream", ["in0", "in1"])
-def test_misplaced_tlast_is_reported(stream):
-    job = lower(*several_tiles(), kernel=SPEC, config="tiny")
-    streams = {name: list(transfers) for name, transfers in job.streams.items()}
-    first = streams[stream][0]
-    streams[stream][:1] = [first[:7], first[7:]]
-    run = kernel("tiny").run(streams, job.registers)
-    assert run.scalars["status"] == SPEC.status[f"{stream}_tlast"]
-    assert stream in SPEC.explain_status(run.scalars["status"])
-    assert "in1" in SPEC.explain_status(0x30)
+    check_refused(kernel("tiny"), {**registers, "segments": 10, "image_words": 0}, "bad_image")
+    check_refused(kernel("tiny"), {**registers, "segments": 11}, "bad_table")
 
 
 MUTANTS = {
@@ -194,46 +160,3 @@ def test_mutant_is_caught(name, tmp_path):
     with pytest.raises((AssertionError, ConvloomError, CsimError)):
         for requant in (False, True):
             check(mutant, "tiny", *several_tiles(requant), isolated=True, timeout=20)
-
-
-@pytest.mark.parametrize("headers", ["shim", "xilinx"])
-def test_testbench_plays_vector_files(headers, seed, tmp_path):
-    files = []
-    for i, (layer, x, w, bias) in enumerate(random_layers(4, seed)):
-        job = lower(layer, x, w, bias, kernel=SPEC, config="tiny")
-        files.append(tmp_path / f"{i}.txt")
-        write_vectors(files[-1], job, job.pack(ALGORITHMS["im2col"](layer, x, w, bias).y))
-    run = toolchain.run(
-        [build_testbench(SPEC.name, headers, "tiny"), *files], what="test bench", timeout=60
-    )
-    assert "4 passed, 0 failed" in run.stdout
-
-
-@pytest.mark.parametrize("damage", ["beat", "register", "missing", "short"])
-def test_testbench_fails_on(damage, tmp_path):
-    layer, x, w, bias = several_tiles()
-    job = lower(layer, x, w, bias, kernel=SPEC, config="tiny")
-    file = tmp_path / "vectors.txt"
-    expected = job.pack(ALGORITHMS["im2col"](layer, x, w, bias).y)
-    if damage == "beat":
-        expected[7] ^= np.uint64(1)
-    write_vectors(file, job, expected)
-    if damage == "register":
-        file.write_text(file.read_text().replace("clamp_high 127", "clamp_high 300"))
-    if damage == "short":
-        file.write_text(file.read_text()[:-20])
-    if damage == "missing":
-        file.unlink()
-    argv = [
-        build_testbench(SPEC.name, "shim", "tiny")
-    ]  # without arguments it looks for vectors.txt, as here
-    run = toolchain.run(argv, what="test bench", cwd=tmp_path, timeout=60, check=False)
-    assert run.code == 1
-    words = {"beat": "out beat 7 of", "register": "status 7", "missing": "readable", "short": "ends"}
-    assert words[damage] in run.stderr
-
-
-@pytest.mark.parametrize("config", SPEC.configs)
-@pytest.mark.parametrize(("compiler", "headers"), HEADER_SETS)
-def test_compiles_without_warnings(compiler, headers, config):
-    compile_strictly(SPEC, compiler, headers, config)
