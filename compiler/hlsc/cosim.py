@@ -143,7 +143,7 @@ def cosim(
         if any(HANG in p for p in found.problems):
             if not watch:  # the FIFOs tell why
                 found = check_rtl(rtl(trace=trace is not None, watch=True), report, result, **how)
-            why = explain_hang(program, found)
+            why = explain_hang(program, result, found.fifos)
         why += broken_promises(program, result)
         found = replace(found, problems=(*found.problems, *why))
     shown = {identifier(f["name"]) for f in report["fifos"]}  # not the tokens of arrays

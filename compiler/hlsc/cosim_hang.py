@@ -6,17 +6,15 @@ And why it may be wrong: a DEPENDENCE pragma that the calls do not keep.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from hlsc.backend.mlir import identifier
 from hlsc.dataflow import Dataflow, explain_run
 from hlsc.deadlock import Fifo, Wait, explain, find_ring
 from hlsc.errors import HlscError
 from hlsc.frontend.program import Program
+from hlsc.rtlsim_replay import FifoTrace
 from hlsc.testbench import Result
-
-if TYPE_CHECKING:
-    from hlsc.cosim import Cosim
 
 __all__ = ["HANG", "broken_promises", "explain_hang"]
 
@@ -24,8 +22,8 @@ HANG = "the RTL must make progress"
 """How the simulation's message of a hang begins (rtlsim_harness.cpp)."""
 
 
-def explain_hang(program: Program, found: Cosim) -> list[str]:
-    """What to add to the problems of a run that hung; `found.fifos` must be there.
+def explain_hang(program: Program, bench: Result, watched: Sequence[FifoTrace]) -> list[str]:
+    """What to add to the problems of a run that hung; `watched`: the FIFOs of the RTL.
 
     If the C++ waits for ever on FIFOs of the declared depths, then that explains it, with source lines
     and depths.  Otherwise the RTL alone does: its pipelines read what they need together, so it can
@@ -36,14 +34,14 @@ def explain_hang(program: Program, found: Cosim) -> list[str]:
         return []
     try:
         flow = Dataflow(program)
-        run = flow.run(found.bench.arguments, found.bench.calls)
+        run = flow.run(bench.arguments, bench.calls)
         if run.end == "deadlock":
-            return [explain_run(flow, run, found.bench.arguments, found.bench.calls)]
+            return [explain_run(flow, run, bench.arguments, bench.calls)]
     except HlscError as error:
         return [f"in C-simulation on bounded FIFOs: {error}"]
-    waits = rtl_waits(program, found)
+    seen = {f.name: f for f in watched}
+    waits = _rtl_waits(program, seen)
     fifos = {c.name: Fifo(0, 0) for c in program.channels}
-    seen = {f.name: f for f in found.fifos}
     for c in inside:
         if trace := seen.get(identifier(c.name)):
             fifos[c.name] = Fifo(trace.fill, c.depth)
@@ -70,10 +68,9 @@ def broken_promises(program: Program, bench: Result) -> list[str]:
     return [str(v) for v in run.violations]
 
 
-def rtl_waits(program: Program, found: Cosim) -> list[Wait]:
+def _rtl_waits(program: Program, seen: Mapping[str, FifoTrace]) -> list[Wait]:
     """Per process the FIFO that it waits for, by the handshakes: a word that can not get in before a
     word that is missing."""
-    seen = {f.name: f for f in found.fifos}
     waits: dict[str, Wait] = {}
     for c in program.channels:
         f = seen.get(identifier(c.name))

@@ -13,9 +13,7 @@ deadlock does not depend on the order (Kahn 1974), so a deadlock here is one in 
 
 from __future__ import annotations
 
-import os
 import struct
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +24,7 @@ from hlsc.dataflow_claims import KINDS, Violation
 from hlsc.dataflow_ir import instrument, memory_bytes
 from hlsc.deadlock import Fifo, Wait, explain
 from hlsc.errors import HlscError
+from hlsc.exchange import Reader, ask
 from hlsc.frontend import compile_program
 from hlsc.frontend.program import Binding, Program
 from hlsc.middle.llvmtext import parse_type
@@ -153,7 +152,7 @@ class Dataflow:
                 given = call.given[where["return" if p.name == "ap_return" else p.name]]
                 data = _padded(given.data, (p.width + 7) // 8, memory_bytes(p.width))
                 parts.append(data.ljust(size, b"\0")[:size])
-        return self._decode(self._call(b"".join(parts), timeout), sizes, calls)
+        return self._decode(self._call(b"".join(parts), timeout), sizes)
 
     def _codes(self, binding: Binding) -> list[int]:
         """Arguments of the runtime for one binding: channel * 2, or buffer * 2 + 1."""
@@ -169,49 +168,31 @@ class Dataflow:
         return [2 * index + 1]
 
     def _call(self, request: bytes, timeout: float) -> bytes:
-        shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        with tempfile.TemporaryDirectory(prefix="dataflow-", dir=shm) as work:
-            ask, answer = Path(work, "request"), Path(work, "reply")
-            ask.write_bytes(request)
-            out = toolchain.run(
-                [self.directory / "run", ask, answer],
-                what=f"bounded C-simulation of {self.program.top}",
-                timeout=timeout,
-                check=False,
+        what = f"bounded C-simulation of {self.program.top}"
+        reply, out = ask(self.directory / "run", request, what=what, timeout=timeout)
+        if reply is None:
+            raise HlscError(
+                f"{self.program.top} must run to its end, but it {toolchain.ending(out.code)}"
             )
-            if out.code == 0 and answer.is_file():
-                return answer.read_bytes()
-        raise HlscError(f"{self.program.top} must run to its end, but it {toolchain.ending(out.code)}")
+        return reply
 
-    def _decode(self, reply: bytes, sizes: Sequence[int], calls: Sequence[Call]) -> DataflowRun:
-        at = 0
-
-        def number(form: str) -> int:
-            nonlocal at
-            (value,) = struct.unpack_from("<" + form, reply, at)
-            at += struct.calcsize("<" + form)
-            return int(value)
-
-        def take(size: int) -> bytes:
-            nonlocal at
-            at += size
-            return reply[at - size : at]
-
+    def _decode(self, reply: bytes, sizes: Sequence[int]) -> DataflowRun:
+        r = Reader(reply)
         channels = self.program.channels
         outputs: list[dict[str, tuple[int, bytes]]] = []
         most = [ChannelRun(c.name, 0, 0, 0, c.depth) for c in channels]
-        while number("B"):
+        while r.number("B"):
             found: dict[str, tuple[int, bytes]] = {}
             for c in channels:
                 if c.producer is not None and c.consumer is None:
-                    count = number("Q")
-                    found[c.name] = (count, take(count * ((c.width + 7) // 8)))
+                    count = r.number("Q")
+                    found[c.name] = (count, r.take(count * ((c.width + 7) // 8)))
             for p, size in zip(self.buffers, sizes, strict=True):
-                data = _padded(take(size), memory_bytes(p.width), (p.width + 7) // 8)
+                data = _padded(r.take(size), memory_bytes(p.width), (p.width + 7) // 8)
                 found[p.name] = (max(p.depth, 1), data)
             outputs.append(found)
             for i, m in enumerate(most):
-                through, left, high, depth = (number("Q") for _ in range(4))
+                through, left, high, depth = (r.number("Q") for _ in range(4))
                 most[i] = ChannelRun(
                     m.name,
                     max(m.through, through),
@@ -219,26 +200,22 @@ class Dataflow:
                     max(m.high_water, high),
                     max(m.depth, depth),
                 )
-        end = _ENDS[number("B")]
+        end = _ENDS[r.number("B")]
         waits = []
         for process in self.program.processes if end != "all ended" else ():
-            state, channel, place = _STATES[number("B")], number("I"), number("I")
+            state, channel, place = _STATES[r.number("B")], r.number("I"), r.number("I")
             if state not in ("ended", "runs"):
                 where = self.places.get(place)
                 waits.append(Wait(process.name, state, channels[channel].name, where))
         for i, m in enumerate(most if end != "all ended" else ()):
-            fill, depth, through = (number("Q") for _ in range(3))
+            fill, depth, through = (r.number("Q") for _ in range(3))
             most[i] = replace(m, fill=fill, depth=depth, through=through)
         broken = []
-        for _ in range(number("I")):
-            claim, call, index, kind = (
-                self.claims[number("I")],
-                number("I") + 1,
-                number("Q"),
-                number("B"),
-            )
-            iterations = number("Q"), number("Q")
-            places = self.places.get(number("I")), self.places.get(number("I"))
+        for _ in range(r.number("I")):
+            claim, call = self.claims[r.number("I")], r.number("I") + 1
+            index, kind = r.number("Q"), r.number("B")
+            iterations = r.number("Q"), r.number("Q")
+            places = self.places.get(r.number("I")), self.places.get(r.number("I"))
             broken.append(Violation(claim, call, index, KINDS[kind], iterations, places))
         done = tuple(outputs), tuple(most), tuple(waits), tuple(broken)
         return DataflowRun(end, len(outputs), *done)
