@@ -88,12 +88,17 @@ class Buffers:
         self._instance("hlsc_lutram_1r1w", b, feeds, {"rdata": b.consumer})
 
     def _one_ram(self, b: Buffer) -> None:
-        """Both halves: port a is the producer's, port b the consumer's."""
+        """Both halves: one port is the producer's, the other the consumer's."""
         feeds = {"clk": self.hw.clk1}
         ends = {"_a": b.producer, "_b": b.consumer}
         for end, p in ends.items():
             feeds |= self._port(end, b, [(None, p)], 0, b.address_width, None)
-        self._instance("hlsc_ram_2rw", b, feeds, {f"rdata{e}": p for e, p in ends.items()})
+        if self._pin(b.producer, b, "q0") or self._pin(b.consumer, b, "we0"):
+            self._instance("hlsc_ram_2rw", b, feeds, {f"rdata{e}": p for e, p in ends.items()})
+            return
+        names = {"we": "we_a", "waddr": "addr_a", "wdata": "wdata_a", "re": "en_b", "raddr": "addr_b"}
+        one_way = {"clk": feeds["clk"], **{n: feeds[x] for n, x in names.items()}}
+        self._instance("hlsc_ram_1r1w", b, one_way, {"rdata": b.consumer})
 
     def _owners(self, b: Buffer) -> list[Sig]:
         """Per half, whether the consumer has it: from the producer's token on to its own."""

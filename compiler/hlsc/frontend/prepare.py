@@ -35,7 +35,7 @@ def prepare(module: ModuleText, entry: str, lives: Collection[str] = ()) -> None
     The start of a scalar's lifetime becomes a store of undef: a variable of a loop body then carries
     nothing from one iteration to the next, and needs no register.  Copies of small objects, and those
     from `c ? a : b`, become a load and a store: SROA sees through a selected address only there.
-    In the functions `lives` the lifetimes of other variables stay, which tell where they are declared.
+    In the functions `lives` the lifetimes stay too: they tell where variables are declared.
     """
     parts: list[str | Function] = []
     types = struct_types(module.parts)
@@ -91,9 +91,8 @@ def _function(f: Function, entry: str, types: dict[str, str], lives: bool) -> No
                     continue
             if hit := _LIFETIME.search(line):
                 kind = kinds.get(hit.group(2), "")
-                if not _is_flat(kind, types):
-                    lines += [line] if lives else []
-                elif hit.group(1) == "start":
+                lines += [line] if lives else []
+                if hit.group(1) == "start" and _is_flat(kind, types):
                     lines += _undefined(kind, hit.group(2), Layout(types), f"%hlsc.life.{copies}")
                     copies += 1
                 continue

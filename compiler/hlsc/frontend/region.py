@@ -150,29 +150,27 @@ def _find_body(
     """The block of a DATAFLOW loop that has all calls, and the loops that are left."""
     nest = natural_loops(entry)
     for header, loop in nest.items():
-        key = work.metadata.loop_value(entry.block(loop.latches[0]).lines[-1], "hlsc.loop")
-        region.loops[header] = -1 if key is None else key
+        line = entry.block(loop.latches[0]).lines[-1]
+        key = work.metadata.loop_value(line, "hlsc.loop")
+        if key is None or work.metadata.loop_value(line, "hlsc.must") is not None:
+            return  # it had to unroll
+        region.loops[header] = key
     calling = [
-        (b, meta_line)
+        (b.name, line)
         for b in entry.blocks
-        for meta_line in b.lines
-        if (m := _CALL.search(meta_line)) and m.group(1).strip('"') in process_names
+        for line in b.lines
+        if (m := _CALL.search(line)) and m.group(1).strip('"') in process_names
     ]
-    if not calling:
-        return
-    body = calling[0][0].name
-    around = [x for x in nest.values() if body in x.blocks]
-    if not any(region.loops[x.header] in repeated for x in around):
-        return
+    rounds = {b for h, x in nest.items() if region.loops[h] in repeated for b in x.blocks}
+    region.body = next((block for block, _ in calling if block in rounds), "")
     for block, line in calling:
-        if block.name != body:
+        if region.body and block != region.body:
             raise SourceError(
                 "processes must be called one after the other in the body of the one DATAFLOW loop, "
                 "none beside it or under a condition of its own",
                 work.metadata.loc_of(line, True),
                 "move the call into a process",
             )
-    region.body = body
 
 
 def _reduced(module: ModuleText, process_names: set[str]) -> str:
