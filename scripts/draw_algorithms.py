@@ -16,7 +16,7 @@ from draw_overview import COOL, INK, PAPER, SOFT, WARM, arrow, text
 
 ROWS = ("#f4d8c8", "#d3e3f0", "#d8ead6", "#f1e6b4", "#e4d6ee")
 """A tint per input row, so that one sees where a copied pixel comes from."""
-WHITE, USED, HALO = "#ffffff", "#f4d8c8", "#d3e3f0"
+WHITE, HALO = "#ffffff", "#d3e3f0"
 CELL = 26
 
 # The example of the first pictures: a map of 4 × 5 pixels, a 3 × 3 filter, 2 × 3 outputs.

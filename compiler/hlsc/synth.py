@@ -66,10 +66,6 @@ class SynthResult:
     report_path: Path | None = None
     dumps: tuple[Path, ...] = ()
 
-    @property
-    def sv_paths(self) -> tuple[Path, ...]:
-        return () if self.sv_path is None else (self.sv_path,)
-
 
 def timing_for(clock_ns: float, part: str = DEFAULT_PART) -> Timing:
     """The delay table of a part against a clock period; HlscError if either is out of range."""

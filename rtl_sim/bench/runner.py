@@ -32,12 +32,11 @@ class BenchFailure(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """Outcome of one cocotb test: `failure` is "" where it passed; times in seconds and ns."""
+    """Outcome of one cocotb test: `failure` is "" where it passed."""
 
     name: str
     failure: str
     seconds: float
-    sim_ns: float
 
 
 def simulate(
@@ -137,7 +136,6 @@ def _run(
         return {}, f"the simulation left no results (exit code {out.code}):\n{tail}"
     cases = {}
     for element in ET.parse(results).getroot().iter("testcase"):
-        properties = {p.get("name"): p.get("value", "") for p in element.iter("property")}
         failure = element.find("failure")
         if failure is None:
             failure = element.find("error")
@@ -145,7 +143,6 @@ def _run(
             name=element.attrib["name"],
             failure="" if failure is None else _message(failure),
             seconds=float(element.get("time", "0")),
-            sim_ns=float(properties.get("sim_time_duration", "0")),
         )
     return cases, "" if out.code == 0 else f"the simulation ended with exit code {out.code}"
 

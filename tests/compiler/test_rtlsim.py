@@ -222,7 +222,7 @@ def test_what_hlsc_makes_answers_like_c_simulation(tmp_path: Path) -> None:
     assert native.scalars["return"] == int((joined < -100).sum())
     assert result.report_path is not None
     for design in (result.design, result.report_path):
-        rtl = RtlKernel(result.sv_paths, "clamp", design)
+        rtl = RtlKernel([result.sv_path], "clamp", design)
         for stall in STALLS:
             run = rtl.run({"values": values}, scalars, stall=stall, max_idle_cycles=1000)
             compare("clamp", native, run, "C-simulation", f"RTL, stall {stall}")

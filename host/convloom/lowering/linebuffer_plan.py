@@ -25,13 +25,30 @@ _GEMM = "gemm_systolic takes it"
 
 
 @dataclass(frozen=True)
-class LinePlan:
+class _Split:
+    """Channels and filters as the kernel walks them.
+
+    groups: convolutions over channels of their own: the layer's groups, or slices of a depthwise
+    layer.  word_blocks: blocks per channel word in depthwise mode, else 0.  words: channel words per
+    pixel.
+    """
+
+    groups: int
+    channels: int
+    filters: int
+    filter_groups: int
+    blocks: int
+    blocks_last: int
+    word_blocks: int
+    words: int
+
+
+@dataclass(frozen=True)
+class LinePlan(_Split):
     """How the kernel walks one layer; sizes from kernel.toml.
 
     batch, height, width, pads, out: of what is streamed: the layer's own maps, or tiles.
     tile_rows, tile_columns: first output row or column of each tile; one tile each for a whole map.
-    groups: convolutions over channels of their own: the layer's groups, or slices of a depthwise
-    layer.  word_blocks: blocks per channel word in depthwise mode, else 0.
     """
 
     sizes: dict[str, int]
@@ -41,20 +58,8 @@ class LinePlan:
     width: int
     pads: tuple[int, int, int, int]
     out: tuple[int, int]
-    tile_rows: tuple[int, ...]
-    tile_columns: tuple[int, ...]
-    groups: int
-    channels: int
-    filters: int
-    filter_groups: int
-    blocks: int
-    blocks_last: int
-    word_blocks: int
-
-    @property
-    def words(self) -> int:
-        """Channel words per pixel."""
-        return divide_up(self.channels, CHANNELS)
+    tile_rows: tuple[int, ...] = (0,)
+    tile_columns: tuple[int, ...] = (0,)
 
     @property
     def block_filters(self) -> int:
@@ -120,20 +125,6 @@ def _below(subject: str, value: int, limit: int, instead: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Split:
-    """Channels and filters as the kernel walks them; `words` per pixel."""
-
-    groups: int
-    channels: int
-    filters: int
-    filter_groups: int
-    blocks: int
-    blocks_last: int
-    word_blocks: int
-    words: int
-
-
 def _split(sizes: dict[str, int], layer: ConvLayer, width: int) -> _Split:
     """Balanced filter groups, for maps (or tiles) at least `width` wide; UnsupportedError if none."""
     if _is_depthwise(layer):
@@ -184,7 +175,16 @@ def plan_stream(sizes: dict[str, int], layer: ConvLayer) -> LinePlan:
     _below("W", layer.w, sizes["line_words"], "lowering pack takes it")
     split = _split(sizes, layer, layer.w)
     _below("W·⌈C/8⌉", layer.w * split.words, sizes["line_words"], "lowering pack takes it")
-    return _plan(sizes, layer, split, layer.n, (layer.h, layer.w), layer.pads, (layer.oh, layer.ow))
+    return LinePlan(
+        **vars(split),
+        sizes=sizes,
+        layer=layer,
+        batch=layer.n,
+        height=layer.h,
+        width=layer.w,
+        pads=layer.pads,
+        out=(layer.oh, layer.ow),
+    )
 
 
 def plan_pack(sizes: dict[str, int], layer: ConvLayer, tile: tuple[int, int] | None = None) -> LinePlan:
@@ -210,37 +210,17 @@ def plan_pack(sizes: dict[str, int], layer: ConvLayer, tile: tuple[int, int] | N
     size = ((th - 1) * sh + extent_h, (tw - 1) * sw + extent_w)
     _below("N · tiles", batch, 65535, "use larger tiles or split the layer")
     _below("map rows of a tile", size[0], 65535, "use lower tiles")
-    return _plan(sizes, layer, split, batch, size, (0, 0, 0, 0), (th, tw), rows, columns)
-
-
-def _plan(
-    sizes: dict[str, int],
-    layer: ConvLayer,
-    split: _Split,
-    batch: int,
-    size: tuple[int, int],
-    pads: tuple[int, int, int, int],
-    out: tuple[int, int],
-    rows: tuple[int, ...] = (0,),
-    columns: tuple[int, ...] = (0,),
-) -> LinePlan:
     return LinePlan(
-        sizes,
-        layer,
-        batch,
-        size[0],
-        size[1],
-        pads,
-        out,
-        rows,
-        columns,
-        split.groups,
-        split.channels,
-        split.filters,
-        split.filter_groups,
-        split.blocks,
-        split.blocks_last,
-        split.word_blocks,
+        **vars(split),
+        sizes=sizes,
+        layer=layer,
+        batch=batch,
+        height=size[0],
+        width=size[1],
+        pads=(0, 0, 0, 0),
+        out=(th, tw),
+        tile_rows=rows,
+        tile_columns=columns,
     )
 
 
