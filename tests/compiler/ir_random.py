@@ -16,12 +16,13 @@ from pathlib import Path
 from hlsc.ir import BINARY, COMPARE, Memory
 
 sys.path.insert(0, str(Path(__file__).parent))
+B = importlib.import_module("ir_build")
 D = importlib.import_module("ir_designs")
 
 Stimuli = tuple[dict[str, list[int]], dict[str, int]]
 
 
-def _resize(draw: random.Random, v: D.V, width: int) -> D.V:
+def _resize(draw: random.Random, v: B.V, width: int) -> B.V:
     if v.width > width:
         return (
             v.bits(draw.randrange(v.width - width + 1), width)
@@ -31,7 +32,7 @@ def _resize(draw: random.Random, v: D.V, width: int) -> D.V:
     return v.sext(width) if draw.random() < 0.5 else v.zext(width)
 
 
-def _expression(draw: random.Random, r: D.R, values: list[D.V], divide: bool) -> D.V:
+def _expression(draw: random.Random, r: B.R, values: list[B.V], divide: bool) -> B.V:
     """A new value over some of `values`."""
     a, b = draw.choice(values), draw.choice(values)
     width = draw.choice((1, 3, 8, 9, 13, 17, 24))
@@ -56,9 +57,9 @@ def _expression(draw: random.Random, r: D.R, values: list[D.V], divide: bool) ->
 def expressions(seed: int) -> D.Case:
     """A pipelined loop that maps words through random expressions, signed and unsigned mixed."""
     draw = random.Random(f"expressions {seed}")
-    r = D.R("loop", ii=1)
+    r = B.R("loop", ii=1)
     n = r.arg("n", 8)
-    _, runs = D.counted(r, n)
+    _, runs = B.counted(r, n)
     values = [r.read(s, w, runs) for s, w in (("a", 9), ("b", 13), ("c", 4))]
     for _ in range(45):
         values.append(_expression(draw, r, values[-14:], True))
@@ -69,9 +70,9 @@ def expressions(seed: int) -> D.Case:
                 words.append(v)
                 width += v.width
         r.write(name, r.concat(*words).zext(60) if width < 60 else r.concat(*words), runs)
-    process = D.process("f", [r], {"n": 8})
+    process = B.process("f", [r], {"n": 8})
     ins = {"a": 9, "b": 13, "c": 4}
-    d = D.design(f"expr{seed}", [process], ins, {"y": 60, "z": 60}, {"n": 8})
+    d = B.design(f"expr{seed}", [process], ins, {"y": 60, "z": 60}, {"n": 8})
 
     def stimuli(word: Callable[[int], int]) -> Stimuli:
         n = word(6)
@@ -100,7 +101,7 @@ def loops(seed: int) -> D.Case:
         )
         for k, w in enumerate((8, 13))
     ]
-    clear = D.R("clear")
+    clear = B.R("clear")
     i = clear.phi(clear.const(0, 5))
     clear.set_next(i, i + 1)
     clear.exit = i.op("eq", depth - 1).i
@@ -108,16 +109,16 @@ def loops(seed: int) -> D.Case:
         clear.store(m.name, i.trunc(aw), clear.const(5 + m.width, m.width))
     clear.go("work")
     asked = draw.choice((None, 1, 1, 2, 3, 4))
-    r = D.R("work", ii=asked, pipelined=draw.random() < 0.85)
+    r = B.R("work", ii=asked, pipelined=draw.random() < 0.85)
     n = r.arg("n", 8)
-    count, runs = D.counted(r, n, "count")
+    count, runs = B.counted(r, n, "count")
     phis = [r.phi(r.const(draw.getrandbits(w), w)) for w in (1, 8, 13)]
     values = [*phis, count]
 
-    def some_predicate() -> D.V:
+    def some_predicate() -> B.V:
         return runs & _resize(draw, draw.choice(values), 1)
 
-    def address() -> D.V:
+    def address() -> B.V:
         v = _resize(draw, draw.choice(values), aw)
         return v if depth == 1 << aw else r.select(v.op("ult", depth), v, 0)
 
@@ -148,7 +149,7 @@ def loops(seed: int) -> D.Case:
     r.live(a=phis[2], b=count)
     r.go("tail", phis[1].op("ult", 128))
     r.go("dump")
-    tail, dump = D.R("tail"), D.R("dump")
+    tail, dump = B.R("tail"), B.R("dump")
     tail.write("y", tail.var("a", 13).zext(16))
     tail.go("dump")
     j = dump.phi(dump.const(0, 5))
@@ -158,8 +159,8 @@ def loops(seed: int) -> D.Case:
         "y", dump.load("m0", j.trunc(aw), 8).zext(16) + dump.load("m1", j.trunc(aw), 13).zext(16)
     )
     dump.out("seen", dump.var("b", 8), j.op("eq", 0))
-    process = D.process("f", [clear, r, tail, dump], {"n": 8}, memories, a=13, b=8)
-    d = D.design(f"loop{seed}", [process], {"x": 11}, {"y": 16}, {"n": 8}, {"seen": 8})
+    process = B.process("f", [clear, r, tail, dump], {"n": 8}, memories, a=13, b=8)
+    d = B.design(f"loop{seed}", [process], {"x": 11}, {"y": 16}, {"n": 8}, {"seen": 8})
     reads = [x for x in process.regions[1].nodes if x.op == "read"]
     by_id = process.regions[1].by_id()
     odd = sum(by_id[by_id[x.pred or 0].args[1]].op == "extract" for x in reads)

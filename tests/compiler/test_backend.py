@@ -32,6 +32,7 @@ from hlsc.schedule.sdc import Schedule, random_schedule, schedule
 from hlsc.synth import back_end
 
 sys.path.insert(0, str(Path(__file__).parent))
+B = importlib.import_module("ir_build")
 D = importlib.import_module("ir_designs")
 RANDOM = importlib.import_module("ir_random")
 RTL = importlib.import_module("ir_rtl")
@@ -360,12 +361,12 @@ def test_fifo_depth_0_is_refused():
 
 
 def test_initialised_array_that_is_written_is_refused():
-    r = D.R("only")
+    r = B.R("only")
     a = r.read("x", 4)
     r.store("m", a, a.zext(8))
     r.write("y", r.load("m", a + 1, 8))
     memory = Memory("m", 8, 16, "bram", tuple(range(16)))
-    d = D.design("d", [D.process("p", [r], memories=[memory])], {"x": 4}, {"y": 8})
+    d = B.design("d", [B.process("p", [r], memories=[memory])], {"x": 4}, {"y": 8})
     with pytest.raises(HlscError, match="array m must not be both initialised and written"):
         text_of(d)
 
@@ -380,10 +381,10 @@ def test_unknown_kind_of_port_is_refused():
 
 
 def test_output_written_by_two_processes_is_refused():
-    a, b = D.R("only"), D.R("only")
+    a, b = B.R("only"), B.R("only")
     a.out("r", a.const(1, 4))
     b.out("r", b.const(2, 4))
-    d = D.design("d", [D.process("a", [a]), D.process("b", [b])], {}, {}, {}, {"r": 4})
+    d = B.design("d", [B.process("a", [a]), B.process("b", [b])], {}, {}, {}, {"r": 4})
     with pytest.raises(HlscError, match="output r must be written by one process only"):
         text_of(d)
 

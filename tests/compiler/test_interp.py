@@ -14,6 +14,7 @@ from hlsc.interp import DeadlockError, RunError, interpret
 from hlsc.ir import Channel, IRError, Memory, Node
 
 sys.path.insert(0, str(Path(__file__).parent))
+B = importlib.import_module("ir_build")
 D = importlib.import_module("ir_designs")
 
 
@@ -56,12 +57,12 @@ EXPECTED = {
 
 
 def binary_design(op: str):
-    r = D.R("only")
+    r = B.R("only")
     a, b = r.read("a", W), r.read("b", W)
     result = a.op(op, b)
     r.exit = r.read("last", 1).i
     r.write("y", result)
-    return D.design("d", [D.process("p", [r])], {"a": W, "b": W, "last": 1}, {"y": result.width})
+    return B.design("d", [B.process("p", [r])], {"a": W, "b": W, "last": 1}, {"y": result.width})
 
 
 @pytest.mark.parametrize("op", sorted(EXPECTED))
@@ -71,7 +72,7 @@ def test_operations(op, rng):
     if "div" in op or "rem" in op:
         b = [x or 1 for x in b]
     got = interpret(binary_design(op), {"a": a, "b": b, "last": [0] * 499 + [1]}).streams["y"]
-    mask = 1 if op in D.COMPARES else MASK
+    mask = 1 if op in B.COMPARES else MASK
     assert got == [int(EXPECTED[op](x, y)) & mask for x, y in zip(a, b, strict=True)]
 
 
@@ -83,10 +84,10 @@ def test_division_by_zero_is_what_the_divider_gives():
 
 
 def test_bits_and_extensions():
-    r = D.R("only")
+    r = B.R("only")
     x = r.read("x", 6)
     r.write("y", r.concat(x.bits(1, 3), x.sext(9), x.zext(8), x.trunc(2)))
-    d = D.design("d", [D.process("p", [r])], {"x": 6}, {"y": 22})
+    d = B.design("d", [B.process("p", [r])], {"x": 6}, {"y": 22})
     word = 0b101101
     expected = (0b110 << 19) | (0b111101101 << 10) | (0b00101101 << 2) | 0b01
     assert interpret(d, {"x": [word]}).streams["y"] == [expected]
@@ -125,11 +126,11 @@ def test_histogram_counts():
 
 
 def test_deadlock_names_everyone():
-    a, b = D.R("only"), D.R("only")
+    a, b = B.R("only"), B.R("only")
     a.write("ab", a.read("ba", 8))
     b.write("ba", b.read("ab", 8))
     channels = [Channel("ab", 8, 2, "a", "b"), Channel("ba", 8, 2, "b", "a")]
-    d = D.design("d", [D.process("a", [a]), D.process("b", [b])], {}, {}, channels=channels)
+    d = B.design("d", [B.process("a", [a]), B.process("b", [b])], {}, {}, channels=channels)
     with pytest.raises(DeadlockError) as error:
         interpret(d)
     for text in ("a waits to read ba", "b waits to read ab", "held up by a", "held up by b"):
@@ -137,7 +138,7 @@ def test_deadlock_names_everyone():
 
 
 def test_deadlock_of_a_full_fifo():
-    a, b = D.R("only"), D.R("only")
+    a, b = B.R("only"), B.R("only")
     for k in range(3):
         a.write("one", a.const(k, 8))
     a.write("two", a.const(9, 8))
@@ -145,18 +146,18 @@ def test_deadlock_of_a_full_fifo():
     for _ in range(3):
         b.write("y", b.read("one", 8))
     one, two = Channel("one", 8, 2, "a", "b"), Channel("two", 8, 2, "a", "b")
-    procs = [D.process("a", [a]), D.process("b", [b])]
+    procs = [B.process("a", [a]), B.process("b", [b])]
     with pytest.raises(DeadlockError, match=r"a waits to write one \(full, 2 of 2 words\)"):
-        interpret(D.design("d", procs, {}, {"y": 8}, channels=[one, two]), bounded=True)
-    deep = D.design("d", procs, {}, {"y": 8}, channels=[replace(one, depth=3), two])
+        interpret(B.design("d", procs, {}, {"y": 8}, channels=[one, two]), bounded=True)
+    deep = B.design("d", procs, {}, {"y": 8}, channels=[replace(one, depth=3), two])
     assert interpret(deep, bounded=True).streams["y"] == [9, 0, 1, 2]
 
 
 def test_endless_loop_is_reported():
-    r = D.R("spin")
+    r = B.R("spin")
     r.exit = r.const(0, 1).i
     with pytest.raises(RunError, match=r"p\.spin must end within 1000 iterations"):
-        interpret(D.design("d", [D.process("p", [r])], {}, {}), limit=1000)
+        interpret(B.design("d", [B.process("p", [r])], {}, {}), limit=1000)
 
 
 def test_unknown_stimulus_and_left_words():

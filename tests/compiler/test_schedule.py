@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hlsc.interp import interpret
-from hlsc.ir import Dependence, Design, Memory, Process
+from hlsc.ir import Channel, Dependence, Design, Memory, Process
 from hlsc.schedule import sdc
 from hlsc.schedule.delays import Timing, memory_style, multiplier_dsps
 from hlsc.schedule.feedback import after_writes
@@ -23,6 +23,7 @@ from hlsc.schedule.sdc import Schedule, random_schedule, schedule
 from hlsc.schedule.verify import VerifyError, verify, violations
 
 sys.path.insert(0, str(Path(__file__).parent))
+B = importlib.import_module("ir_build")
 D = importlib.import_module("ir_designs")
 CASES = D.all_cases()
 
@@ -73,13 +74,13 @@ def test_missed_interval_says_why():
 
 
 def test_ports_limit_the_interval():
-    r = D.R("loop", ii=1)
+    r = B.R("loop", ii=1)
     i = r.phi(r.const(0, 6))
     r.set_next(i, i + 1)
     r.exit = i.op("eq", 63).i
     loads = [r.load("m", i ^ k, 8) for k in (1, 2, 3)]
     r.write("y", loads[0] + loads[1] + loads[2])
-    d = D.design("d", [D.process("p", [r], memories=[Memory("m", 8, 64, "bram")])], {}, {"y": 8})
+    d = B.design("d", [B.process("p", [r], memories=[Memory("m", 8, 64, "bram")])], {}, {"y": 8})
     (process, problem), = problems(d, 10.0)  # fmt: skip
     found = verify(process, schedule(problem), Timing(10.0))
     assert found.ii == 3 and found.limit is not None
@@ -216,15 +217,15 @@ def test_dependence_promises():
 
 
 def test_exclusive_stores_share_a_cycle():
-    r = D.R("loop", ii=1)
+    r = B.R("loop", ii=1)
     x = r.read("x", 8)
     c = x.bits(0, 1)
     r.store("m", x.trunc(4), x, c)
     r.store("m", x.bits(4, 4), x + 1, ~c)
     r.exit = x.op("eq", 255).i
     r.write("y", r.load("m", x.bits(2, 4), 8))
-    d = D.design(
-        "d", [D.process("p", [r], memories=[Memory("m", 8, 16, "lutram")])], {"x": 8}, {"y": 8}
+    d = B.design(
+        "d", [B.process("p", [r], memories=[Memory("m", 8, 16, "lutram")])], {"x": 8}, {"y": 8}
     )
     process, problem = problems(d, 12.0)[0]
     found = verify(process, schedule(problem), Timing(12.0))
@@ -233,7 +234,7 @@ def test_exclusive_stores_share_a_cycle():
 
 
 def test_predicates():
-    r = D.R("loop")
+    r = B.R("loop")
     x = r.read("x", 4)
     three, five = x.op("eq", 3), x.op("eq", 5)
     other = ~three
@@ -299,7 +300,7 @@ WIDE = [(32, 16, 48), (25, 25, 50), (40, 33, 73), (64, 64, 64), (19, 64, 30), (1
 @pytest.mark.parametrize(("a", "b", "width"), WIDE)
 @pytest.mark.parametrize("kinds", ["ss", "uu", "su"])
 def test_wide_products_become_sums_of_what_a_dsp_holds(a, b, width, kinds, seed):
-    r = D.R("loop", ii=1)
+    r = B.R("loop", ii=1)
     i = r.phi(r.const(0, 6))
     r.set_next(i, i + 1)
     r.exit = i.op("eq", 39).i
@@ -309,7 +310,7 @@ def test_wide_products_become_sums_of_what_a_dsp_holds(a, b, width, kinds, seed)
         for v, k in zip(read, kinds, strict=True)
     )
     r.write("y", x * y)
-    before = D.design("wide", [D.process("p", [r])], {"x": a, "z": b}, {"y": width})
+    before = B.design("wide", [B.process("p", [r])], {"x": a, "z": b}, {"y": width})
     after = prepare(before)
     region = after.processes[0].regions[0]
     by_id = region.by_id()
@@ -332,14 +333,14 @@ def test_comfort_gives_way_to_the_interval():
     """A sum on a recurrence stays in its cycle; beside it, where only registers are lost, it is cut."""
     timing = Timing(10.0)
     assert timing.comfort < timing.budget and Timing(4.0).comfort == Timing(4.0).budget
-    r = D.R("loop", ii=1)
+    r = B.R("loop", ii=1)
     total, i = r.phi(r.const(0, 32)), r.phi(r.const(0, 6))
     r.set_next(i, i + 1)
     r.exit = i.op("eq", 39).i
     x = r.read("x", 32)
     r.set_next(total, ((total ^ x) + x) * 1 + (total & x) + x)
     r.write("y", ((x + 5) ^ 3) + (x + 9) + x)
-    d = D.design("d", [D.process("p", [r])], {"x": 32}, {"y": 32})
+    d = B.design("d", [B.process("p", [r])], {"x": 32}, {"y": 32})
     (process, problem), = problems(d, 10.0)  # fmt: skip
     assert problem.wishes
     found = verify(process, schedule(problem), timing)
@@ -349,13 +350,13 @@ def test_comfort_gives_way_to_the_interval():
 
 
 def test_feedback_puts_the_read_behind_the_write():
-    a, b = D.R("ask"), D.R("answer")
+    a, b = B.R("ask"), B.R("answer")
     word = a.read("x", 8)
     a.write("question", word)
     a.write("y", a.read("reply", 8))
     b.write("reply", b.read("question", 8) + 1)
-    channels = [D.Channel("question", 8, 2, "a", "b"), D.Channel("reply", 8, 2, "b", "a")]
-    d = D.design("d", [D.process("a", [a]), D.process("b", [b])], {"x": 8}, {"y": 8}, channels=channels)
+    channels = [Channel("question", 8, 2, "a", "b"), Channel("reply", 8, 2, "b", "a")]
+    d = B.design("d", [B.process("a", [a]), B.process("b", [b])], {"x": 8}, {"y": 8}, channels=channels)
     pairs = after_writes(d)
     assert pairs == {"a": frozenset({("question", "reply")}), "b": frozenset({("reply", "question")})}
     p = d.processes[0]
