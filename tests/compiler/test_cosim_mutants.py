@@ -1,25 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Co-simulation catches wrong RTL: mutants of what hlsc emitted, all in one build, one chosen per run.
-
-Each mutant replaces one expression of the SystemVerilog by `chosen ? wrong : right`, where `chosen`
-asks the environment variable MUTANT; 0 chooses none.
-"""
+"""Co-simulation catches wrong RTL: every mutant of what hlsc emitted."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
-
-from hlsc.cosim import check_rtl, cosim
-from hlsc.flow import synthesized
-from hlsc.rtlsim import RtlKernel
+from rtl_mutants import Mutated, mutated
 
 FOLDER = Path(__file__).parent / "cosim"
 SOURCE, BENCH, TOP = FOLDER / "weigh.cpp", FOLDER / "weigh_tb.cpp", "weigh"
 
-# what: pattern, which the text must hold; replacement, where CHOSEN is the condition
 MUTANTS = {
     "wrong operator": (r"(mul\w* <= )(\{[^;]*?\}) \* (\{[^;]*?\});", r"\1CHOSEN ? \2 + \3 : \2 * \3;"),
     "swapped operands": (r"( sub =\s+)(\{[^;]*?\}) - ([^;]*);", r"\1CHOSEN ? \3 - \2 : \2 - \3;"),
@@ -46,41 +37,14 @@ MUTANTS = {
 
 
 @pytest.fixture(scope="module")
-def mutants(tmp_path_factory: pytest.TempPathFactory):
-    """The model with all mutants, the report and the calls of the bench."""
-    right = cosim([SOURCE], [BENCH], TOP)
-    assert right.problems == ()
-    text = (synthesized([SOURCE], TOP, clock_ns=10.0) / f"{TOP}.sv").read_text()
-    text = re.sub(r"\s*// @\[.*", "", text)
-    for number, (what, (pattern, wrong)) in enumerate(MUTANTS.items(), 1):
-        chosen = f'($c32("std::atoi(std::getenv(\\"MUTANT\\"))") == {number})'
-        # The last place of several, and mutants of one place nest.
-        places = list(re.finditer(pattern, text))
-        assert places, f"nothing in the SystemVerilog matches the mutant '{what}'"
-        m = places[-1]
-        text = text[: m.start()] + m.expand(wrong.replace("CHOSEN", "@@")) + text[m.end() :]
-        text = text.replace("@@", chosen)
-    path = tmp_path_factory.mktemp("mutants") / f"{TOP}.sv"
-    path.write_text(text)
-    return RtlKernel([path], TOP, right.report), right.report, right.bench
+def built(tmp_path_factory: pytest.TempPathFactory) -> Mutated:
+    return mutated(SOURCE, BENCH, TOP, MUTANTS, tmp_path_factory.mktemp("mutants"))
 
 
-def problems(mutants, number: int, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
-    """What co-simulation says of one mutant, without stalls and with those of four seeds."""
-    kernel, report, bench = mutants
-    monkeypatch.setenv("MUTANT", str(number))
-    for stall, stall_seed in [("none", 0), *(("random", n) for n in range(4))]:
-        found = check_rtl(kernel, report, bench, stall=stall, seed=stall_seed).problems
-        if found:
-            return found
-    return ()
-
-
-def test_the_model_itself_is_right(mutants, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert problems(mutants, 0, monkeypatch) == ()
+def test_the_model_itself_is_right(built: Mutated, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert built.problems("", range(4), monkeypatch) == ()
 
 
 @pytest.mark.parametrize("what", MUTANTS)
-def test_mutant_is_caught(mutants, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = problems(mutants, list(MUTANTS).index(what) + 1, monkeypatch)
-    assert found
+def test_mutant_is_caught(built: Mutated, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert built.problems(what, range(4), monkeypatch)

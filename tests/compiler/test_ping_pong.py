@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A DATAFLOW loop: processes of successive iterations overlap, and what keeps them apart is needed.
-
-The RTL is one build with all mutants, one of which an environment variable chooses; 0 chooses none.
-"""
+"""A DATAFLOW loop: processes of successive iterations overlap, and what keeps them apart is needed."""
 
 from __future__ import annotations
 
@@ -11,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rtl_mutants import Mutated, mutated
 
-from hlsc.cosim import check_rtl, cosim
+from hlsc.cosim import cosim
 from hlsc.dataflow import recorded_run
 from hlsc.errors import HlscError
-from hlsc.flow import synthesized
 from hlsc.interp import interpret
-from hlsc.rtlsim import RtlKernel
 from hlsc.schedule.verify import violations
 from hlsc.synth import synthesize, timing_for
 
@@ -26,7 +22,7 @@ SOURCE, BENCH, TOP = FOLDER / "tiles.cpp", FOLDER / "tiles_tb.cpp", "tiles"
 CALLS = (1, 2, 3, 0, 7)  # iterations, as the bench has them
 PROCESSES = {"load": 16, "blend": 24, "store": 16}  # cycles of one iteration
 
-# what: pattern of the top module, replacement
+# Patterns of the top module.
 MUTANTS = {
     "consumer does not wait": (r"(\.i_[abc]__full_valid +\()(\w+)\)", r"\1CHOSEN | \2)"),
     "producer does not wait": (r"(\.i_[abc]__free_valid +\()(\w+)\)", r"\1CHOSEN | \2)"),
@@ -47,25 +43,14 @@ MUTANTS = {
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory):
-    """The model with all mutants, the report and the calls of the bench."""
-    right = cosim([SOURCE], [BENCH], TOP)
-    assert right.problems == ()
-    text = (synthesized([SOURCE], TOP, clock_ns=10.0) / f"{TOP}.sv").read_text()
-    text = re.sub(r"\s*// @\[.*", "", text)
-    for number, (what, (pattern, wrong)) in enumerate(MUTANTS.items(), 1):
-        chosen = f'($c32("std::atoi(std::getenv(\\"MUTANT\\"))") == {number})'
-        text, places = re.subn(pattern, wrong.replace("CHOSEN", chosen.replace("\\", "\\\\")), text)
-        assert places, f"nothing in the SystemVerilog matches the mutant '{what}'"
-    path = tmp_path_factory.mktemp("mutants") / f"{TOP}.sv"
-    path.write_text(text)
-    return RtlKernel([path], TOP, right.report), right
+def built(tmp_path_factory: pytest.TempPathFactory) -> Mutated:
+    folder = tmp_path_factory.mktemp("mutants")
+    return mutated(SOURCE, BENCH, TOP, MUTANTS, folder, everywhere=True)
 
 
 def test_an_iteration_costs_what_its_slowest_process_costs(built) -> None:
     """Not the sum of all: T iterations take the first one's time and T - 1 times the slowest."""
-    _, right = built
-    cycles = dict(zip(CALLS, (c.latency for c in right.calls), strict=True))
+    cycles = dict(zip(CALLS, (c.latency for c in built.right.calls), strict=True))
     slowest = max(PROCESSES.values())
     assert [cycles[n] for n in (2, 3, 7)] == [cycles[1] + (n - 1) * slowest for n in (2, 3, 7)]
     assert sum(PROCESSES.values()) <= cycles[1] < sum(PROCESSES.values()) + 16
@@ -73,22 +58,16 @@ def test_an_iteration_costs_what_its_slowest_process_costs(built) -> None:
 
 
 def test_results_under_random_stalls(built, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    model, right = built
-    monkeypatch.setenv("MUTANT", "0")
-    for n in range(4):
-        assert check_rtl(model, right.report, right.bench, stall="random", seed=seed + n).problems == ()
+    assert built.problems("", range(seed, seed + 4), monkeypatch) == ()
 
 
 @pytest.mark.parametrize("what", MUTANTS)
 def test_mutant_is_caught(built, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, right = built
-    monkeypatch.setenv("MUTANT", str(list(MUTANTS).index(what) + 1))
-    stalls = [("none", 0), *(("random", n) for n in range(6))]
-    assert any(check_rtl(model, right.report, right.bench, stall=s, seed=n).problems for s, n in stalls)
+    assert built.problems(what, range(6), monkeypatch)
 
 
 def test_every_kind_of_memory_is_there(built) -> None:
-    rows = {x["name"]: x for x in built[1].report["memories"]}
+    rows = {x["name"]: x for x in built.right.report["memories"]}
     styles = {n: (x["style"], x["halves"], x["bram36"]) for n, x in rows.items()}
     assert styles == {
         "a": ("bram", 2, 1.0),  # a RAM per half: one process reads two words per cycle
