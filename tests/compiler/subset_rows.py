@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 
 from allocation_rows import SHARED
+from dataflow_rows import DATAFLOW_ROWS
 from fuzz.case import Argument, Case, Stimulus
 
 __all__ = ["ROWS", "cases"]
@@ -406,6 +407,19 @@ void join(S& a, S& b, short kept[32], S& out, ap_uint<5> n) {
   }""",
         "",
     ),
+    "nest_whose_middle_may_have_no_trip": (
+        """\
+  int s = 3;
+  for (int y = 0; y < 3; ++y)
+    for (int x = 0; x < n / 4; ++x) {
+      for (int i = 0; i < 6; ++i) {
+#pragma HLS PIPELINE II=1
+        s += in.read() ^ y;
+      }
+      out.write(s);
+    }""",
+        "",
+    ),
     "nest_of_three": (
         """\
   int s = 0;
@@ -421,7 +435,8 @@ void join(S& a, S& b, short kept[32], S& out, ap_uint<5> n) {
     ),
 }
 ROWS |= {
-    name: top(_escaped(body), _escaped(before)) for name, (body, before) in (PLAIN | SHARED).items()
+    name: top(_escaped(body), _escaped(before))
+    for name, (body, before) in (PLAIN | SHARED | DATAFLOW_ROWS).items()
 }
 
 

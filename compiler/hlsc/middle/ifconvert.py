@@ -173,7 +173,8 @@ class _Converter(Instructions):
         elif x in self.nest:
             k = self.nest.index(x)
             before = self.first[k + 1] if k + 1 < len(self.nest) else b.const(1, 1)
-            if k == 0 or x in self.must[self.nest[k - 1]]:
+            nest = self.nest
+            if all(nest[j] in self.must[nest[j - 1]] for j in range(1, k + 1)):
                 return before  # started at this loop or outside it
             here = b.and_(before, b.not_(self.first[k]))
             return b.any_([here, *(self._edge(p, x) for p in self.pre[x])])
