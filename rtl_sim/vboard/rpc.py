@@ -100,12 +100,12 @@ class Server:
             try:
                 event.tag(event)
             except Exception:
-                _log.exception("a call failed inside the server")
+                _log.exception("an event was not handled")
 
     def _accept(self, event: Any) -> None:
-        if not event.success or event.call_details.method is None:
-            return  # the server stops
         self._next_call()
+        if not event.success or event.call_details.method is None:
+            return  # no call, but the server stops
         self.open += 1
         method = self.methods.get(event.call_details.method.decode(errors="replace"))
         call = _Call(self, event.call, method)
@@ -155,15 +155,17 @@ class _Call:
         try:
             return self._method.decode(data)
         except Exception:
-            raise Refusal(
-                "the message must be one of this method", cygrpc.StatusCode.internal
-            ) from None
+            text = "request must be a message of this method"
+            raise Refusal(text, cygrpc.StatusCode.internal) from None
 
     def _answer(self, request: Any) -> None:
         try:
             data = self._method.encode(self._method.run(request))
         except Refusal as refusal:
             self.end(refusal.code, str(refusal))
+        except Exception:
+            _log.exception("a call failed inside the server")
+            self.end(cygrpc.StatusCode.internal, "the virtual board failed")
         else:
             self._end((cygrpc.SendMessageOperation(data, 0),), cygrpc.StatusCode.ok, "")
 
@@ -204,8 +206,6 @@ class _Call:
         try:
             self._batch((cygrpc.ReceiveCloseOnServerOperation(0),), self._closed)
             self._answer(self._requests())
-        except Exception:
-            _log.exception("a call failed inside the server")
         finally:
             timer.cancel()
 
