@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The `.*` method is deprecated")
 
 
 DRAWS = {
-    # 20 + 10 + 10 layers; small ones, since every DMA transfer costs some 15 calls over RPC.
+    # 20 + 10 + 10 layers; small ones, since every DMA transfer costs five calls over RPC.
     "gemm_systolic": dict(count=20, max_macs=6_000, max_channels=10, max_filters=12, max_size=8),
     "conv_linebuffer": dict(count=10, max_macs=6_000, max_channels=9, max_filters=9, max_size=8),
     "conv_winograd": dict(count=10, max_macs=6_000, kernels=[(3, 3)], max_stride=1, max_dilation=1),
