@@ -72,7 +72,7 @@ def lint(
     library = (str(toolchain.shim_include_dir()), "/usr/", "<")
     for file in files:
         if not file.is_file():
-            raise HlscError(f"source file must exist: {file}")
+            raise HlscError(f"source file must exist, not {file}")
         if file.suffix in SUFFIXES:
             continue
         flags = ["-std=c++17", "-E", f"-isystem{toolchain.shim_include_dir()}"]
@@ -160,12 +160,9 @@ def _pragma(walk: Walk, i: int, top: str, releases: list[Release]) -> set[Findin
         message = f"{shown} stands before a loop, and applies to the {place} around it"
         return {_finding(token.loc, "placement", message, "put it into the loop's body", releases)}
     found = {
-        _finding(
-            token.loc, "placement" if " stands " in f" {what}" else "option",
-            f"{shown} {what}", remedy, concerned,
-        )
-        for what, remedy, concerned in breaches(name, pairs, place, releases)
-    }  # fmt: skip
+        _finding(token.loc, b.rule, f"{shown} {b.what}", b.remedy, b.releases)
+        for b in breaches(name, pairs, place, releases)
+    }
     strangers = [r for r in releases if not CONDITION.taken(r)]
     if conditional and strangers:
         message = f"{shown} has a condition, which is not known there"

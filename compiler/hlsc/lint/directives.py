@@ -81,11 +81,8 @@ def directive_findings(
             yield loc, "placement", f"{line.shown} names no function", "", concerned
         elif missing := _missing(line.where, known):
             yield loc, "placement", f"{line.shown} stands at {missing}", "", concerned
-        for what, remedy, those in breaches(
-            line.name, line.pairs, line.place, concerned, directive=True
-        ):
-            rule = "placement" if what.startswith("stands ") else "option"
-            yield loc, rule, f"{line.shown} {what}", remedy, those
+        for b in breaches(line.name, line.pairs, line.place, concerned, directive=True):
+            yield loc, b.rule, f"{line.shown} {b.what}", b.remedy, b.releases
 
 
 def _missing(where: str, known: Mapping[str, set[str]]) -> str:

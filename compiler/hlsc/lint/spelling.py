@@ -12,10 +12,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hlsc.lint.releases import Release
 
-__all__ = ["CONDITION", "PRAGMAS", "Pairs", "Place", "Rule", "breaches"]
+__all__ = ["CONDITION", "PRAGMAS", "Breach", "Pairs", "Place", "Rule", "breaches"]
 
 Place = str  # loop, function, block; "" outside functions
 Taken = Callable[[Release], bool]
@@ -238,41 +239,46 @@ PRAGMAS: dict[str, Rule] = {
 }  # fmt: skip
 
 
-Breach = tuple[str, str, list[Release]]
+class Breach(NamedTuple):
+    """What is wrong, what to write instead, the releases concerned; rule: as of `hlsc.lint.Finding`."""
+
+    what: str
+    remedy: str
+    releases: list[Release]
+    rule: str = "option"
+
+
 Pairs = Sequence[tuple[str, "str | None"]]
 
 
 def breaches(
     name: str, pairs: Pairs, place: Place, releases: list[Release], *, directive: bool = False
 ) -> Iterator[Breach]:
-    """(what is wrong, remedy, the releases in which it is) for one pragma, or one directive."""
+    """What is wrong with one pragma, or one directive."""
     rule = PRAGMAS.get(name)
     if rule is None:
         near = difflib.get_close_matches(name, PRAGMAS, 1, 0.5)
-        yield (
-            "is no known pragma",
-            f"did you mean {near[0]}?" if near else "",
-            releases,
-        )
+        yield Breach("is no known pragma", f"did you mean {near[0]}?" if near else "", releases)
         return
     unknown = [r for r in releases if not rule.taken(r)]
     if unknown:
-        yield "is not known there", rule.instead, unknown
+        yield Breach("is not known there", rule.instead, unknown)
     if place not in rule.places:
         where = {"": "outside functions", "block": "in other braces"}.get(place, f"in a {place}")
         wanted = " or ".join(f"a {p}" for p in rule.places if p != "block")
-        yield (
+        yield Breach(
             f"stands {where} and has no effect",
             f"put it directly into the body of {wanted}",
             releases,
+            "placement",
         )
     known = [r for r in releases if rule.taken(r)]
     if legacy := [r for r in releases if rule.legacy(r)]:
-        yield "is deprecated there", rule.instead, legacy
+        yield Breach("is deprecated there", rule.instead, legacy)
     given = {key.lower() for key, _ in pairs}
     for need in rule.needs:
         if need not in given and known:
-            yield f"lacks {need}=…, and has no effect", "", known
+            yield Breach(f"lacks {need}=…, and has no effect", "", known)
     for key, value in pairs:
         yield from _option_breaches(name, rule, key, value, known, directive)
 
@@ -286,14 +292,14 @@ def _option_breaches(
     if option is None:
         near = difflib.get_close_matches(low, [*rule.options, *rule.words], 1, 0.5)
         remedy = f"did you mean {near[0]}?" if near else f"{name} has no such option"
-        yield f"has the unknown option '{key}'", remedy, known
+        yield Breach(f"has the unknown option '{key}'", remedy, known)
         return
     shown = key if value is None else f"{key}={value}"
     if option.values and value and value.isidentifier() and value.lower() not in option.values:
         near = difflib.get_close_matches(value.lower(), sorted(option.values), 1, 0.5)
         remedy = f"did you mean {near[0]}?" if near else f"write {', '.join(sorted(option.values))}"
-        yield f"has '{shown}', which no release knows", remedy, known
+        yield Breach(f"has '{shown}', which no release knows", remedy, known)
     elif missing := [r for r in known if not option.taken(r) and not (directive and option.keyed)]:
-        yield f"has '{shown}', which is not known there", option.instead, missing
+        yield Breach(f"has '{shown}', which is not known there", option.instead, missing)
     elif old := [r for r in known if option.legacy(r)]:
-        yield f"has '{shown}', which is deprecated there", option.instead, old
+        yield Breach(f"has '{shown}', which is deprecated there", option.instead, old)
