@@ -211,8 +211,7 @@ class Kernel:
             standard = toolchain.xilinx_include_dirs()
             if self.sanitize:
                 flags.append("-fno-sanitize=shift")  # these headers shift negative numbers left
-        flags += [f"-D{k}={v}" if v != "" else f"-D{k}" for k, v in sorted(self.defines.items())]
-        flags += [f"-I{Path(d).absolute()}" for d in self.include_dirs]
+        flags += toolchain.preprocessing(self.include_dirs, self.defines)
         return flags + [f"-isystem{d}" for d in standard]
 
     def _build(self, work: Path) -> list[Path]:

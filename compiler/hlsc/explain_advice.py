@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -229,12 +229,10 @@ def _dependence(
     tried = trials.run([pragma], process.name, region)
     if isinstance(tried, str) or tried.ii is None or s.ii is None or tried.ii >= s.ii:
         return Advice(note)
-    return replace(
-        Advice(
-            f"if no iteration reads an element that one of the last ones wrote, II {tried.ii} instead "
-            f"of {s.ii} (tried; hlsc csim checks the promise); else {note}"
-        ),
-        pragmas=(str(pragma),),
-        function=pragma.place,
-        ii=tried.ii,
+    return Advice(
+        f"if no iteration reads an element that one of the last ones wrote, II {tried.ii} instead of "
+        f"{s.ii} (tried; hlsc csim checks the promise); else {note}",
+        (str(pragma),),
+        pragma.place,
+        tried.ii,
     )

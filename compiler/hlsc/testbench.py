@@ -172,10 +172,8 @@ class Testbench:
         return [Path(f).absolute() for f in files]
 
     def _flags(self) -> list[str]:
-        flags = [*_FLAGS]
-        flags += [f"-D{k}={v}" if v != "" else f"-D{k}" for k, v in sorted(self.defines.items())]
-        flags += [f"-I{Path(d).absolute()}" for d in self.include_dirs]
-        return [*flags, f"-isystem{toolchain.shim_include_dir()}"]
+        given = toolchain.preprocessing(self.include_dirs, self.defines)
+        return [*_FLAGS, *given, f"-isystem{toolchain.shim_include_dir()}"]
 
     def _build(self, work: Path) -> list[Path]:
         sources, benches = self._paths(self.sources), self._paths(self.benches)

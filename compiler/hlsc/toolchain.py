@@ -43,6 +43,7 @@ __all__ = [
     "digest",
     "ending",
     "gxx",
+    "preprocessing",
     "run",
     "shim_include_dir",
     "verilator",
@@ -231,6 +232,12 @@ def verilator() -> Tool:
     build = run([program, "--version"], what="asking Verilator its version", env=env).stdout
     version = f"Verilator {importlib.metadata.version('verilator')} {build.strip()}"
     return Tool("verilator", (str(program),), version, env)
+
+
+def preprocessing(include_dirs: Iterable[Path], defines: Mapping[str, str | int]) -> list[str]:
+    """-D and -I of a compilation; `{"X": ""}` gives -DX."""
+    flags = [f"-D{k}={v}" if v != "" else f"-D{k}" for k, v in sorted(defines.items())]
+    return flags + [f"-I{Path(d).absolute()}" for d in include_dirs]
 
 
 def shim_include_dir() -> Path:

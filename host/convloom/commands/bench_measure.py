@@ -78,7 +78,7 @@ def plan(layer: ConvLayer, way: Way, bus: Bus, cycle_budget: int) -> Task:
     tile = spec.config(way.config).get("tile", 1)
     rows = layer.oh * cycle_budget // whole.roof.cycles // tile * tile
     rows = max(rows, tile)
-    lowest = (rows - 1) * layer.stride[0] + (layer.r - 1) * layer.dilation[0] - layer.pads[0]
+    lowest = (rows - 1) * layer.stride[0] + layer.extent[0] - 1 - layer.pads[0]
     return task(_upper_rows(layer, rows), True) if 0 <= lowest < layer.h else whole
 
 
