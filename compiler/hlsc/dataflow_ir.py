@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hlsc.dataflow_claims import DECLARATIONS, Claim, watch
 from hlsc.frontend.llvmtext import ModuleText
-from hlsc.frontend.program import Binding, Program
+from hlsc.frontend.program import Binding, Program, without_once
 from hlsc.ir import Loc
 
 __all__ = ["instrument", "memory_bytes"]
@@ -23,7 +23,7 @@ def memory_bytes(width: int) -> int:
 def instrument(program: Program) -> tuple[str, dict[int, Loc], list[Claim]]:
     """The module with bodies for its stream accesses and a table of its processes; places by number;
     the DEPENDENCE pragmas that it watches."""
-    module = ModuleText(program.module)
+    module = ModuleText(without_once(program.module))
     places: dict[int, Loc] = {}
     claims = watch(module, program, places)
     lines = []

@@ -158,6 +158,79 @@ SHARED = {
   }""",
         "",
     ),
+    "shared_at_one_per_cycle": (
+        """\
+#pragma HLS ALLOCATION operation instances=sdiv,mul limit=1
+  int s = 1;
+  for (int r = 0; r < n / 2; ++r) {
+    for (int i = 0; i < 9; ++i) {
+#pragma HLS PIPELINE II=1
+      int x = in.read();
+      out.write(x / ((r << 3) + 1));
+      if ((x & 15) == 5) break;
+    }
+    for (int i = 0; i < 5; ++i) {
+#pragma HLS PIPELINE II=2
+      int x = in.read();
+      out.write(x * (x >> 5) + r);
+      if ((x & 7) == 3) break;
+      out.write(s * x);
+    }
+    s = (s + r * 77) / (r + 3);
+  }
+  out.write(s * s);""",
+        "",
+    ),
+    "calls_in_turn": (
+        """\
+#pragma HLS ALLOCATION function instances=sum limit=1
+#pragma HLS ALLOCATION function instances=weigh limit=2
+  int table[8], s = n;
+  for (int i = 0; i < 8; ++i) table[i] = in.read();
+  s = sum(in, out, table, n & 3) + weigh(s, 5);
+  out.write(s);
+  s -= sum(in, out, table, s & 7) - weigh(s ^ 3, s & 7);
+  for (int i = 0; i < n / 2; ++i) s += weigh(in.read(), i & 3);
+  int t = sum(in, out, table, 2);
+  out.write(s + t + weigh(t, 1));""",
+        """int sum(S& in, S& out, int table[8], int m) {
+#pragma HLS INLINE off
+  int s = m;
+  for (int i = 0; i < m; ++i) {
+#pragma HLS PIPELINE II=1
+    s += in.read() ^ table[i];
+    out.write(s);
+  }
+  return s;
+}
+int weigh(int x, ap_uint<3> k) {
+#pragma HLS INLINE off
+  int s = 0;
+  for (int i = 0; i < k; ++i) s += x * (i + s);
+  return s;
+}""",
+    ),
+    "calls_in_turn_in_a_loop": (
+        """\
+#pragma HLS ALLOCATION instances=mix limit=1 function
+  Pair p = {1, 2};
+  for (int i = 0; i < n; ++i) {
+    int x = in.read();
+    Pair q = mix({x, i}, x);
+    p = x & 1 ? mix(q, i) : mix(p, x >> 3);
+    if (x % 5 == 0) continue;
+    ap_int<100> w = mix(p, 7).wide;
+    out.write(int(w >> 50) ^ int(w) ^ i);
+  }
+  out.write(p.first);""",
+        """struct Pair { int first; ap_int<100> wide; };
+Pair mix(Pair p, int k) {
+#pragma HLS INLINE off
+  for (int i = 0; i < (k & 3); ++i) p.wide = p.wide * 77 + p.first;
+  p.first += k;
+  return p;
+}""",
+    ),
 }
 
 OPERATORS = {

@@ -177,7 +177,8 @@ SQUARE = "int f(int x) {\n#pragma HLS INLINE off\nreturn x * x; }"
         ("operation instances=mul,mul limit=3", "must limit 'mul' once in a function, not twice"),
         ("core instances=mul limit=3", "must not have the option 'core'"),
         ("function instances=g limit=1", "must name a function that 'top' calls, not 'g'"),
-        ("function instances=f limit=1", "must not limit 'f' to 1: 'top' calls it 2 times"),
+        ("function instances=mul limit=1", "must name a function that 'top' calls, not 'mul'"),
+        ("function instances=f limit=0", "must have a 'limit' of at least 1, not 0"),
     ],
 )
 def test_refused(tmp_path: Path, what: str, message: str) -> None:
@@ -199,6 +200,39 @@ def test_refused_beside_dataflow(tmp_path: Path, what: str, message: str) -> Non
         made(tmp_path, body, FLOW)
 
 
-def test_a_function_with_as_many_calls_as_instances(tmp_path: Path) -> None:
-    body = limit("function instances=f limit=2") + "out.write(f(in.read())); out.write(f(in.read()));"
-    assert "module top(" in made(tmp_path, body, SQUARE).text
+CALL = "out.write(f(in.read()));"
+TWICE = CALL + " out.write(f(in.read() + 3));"
+FIVE = (
+    "int y = f(in.read()); out.write(y ^ f(y + 1)); "
+    + TWICE
+    + " for (int i = 0; i < 4; ++i) out.write(f(in.read() - i));"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "instances", "products"),
+    [(TWICE, 1, 1), (TWICE, 2, 2), (TWICE, 9, 2), (FIVE, 2, 2), (FIVE, 4, 4), (FIVE, 5, 5)],
+)
+def test_calls_share_an_instance(tmp_path: Path, body: str, instances: int, products: int) -> None:
+    what = limit(f"function instances=f limit={instances}")
+    result = made(tmp_path, what + body, SQUARE.replace("int x", "short x"))
+    assert operators(result.text, "*") == products
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (f"for (int i = 0; i < 3; ++i) {{\n#pragma HLS PIPELINE\n{TWICE}\n}}", "in a pipelined loop"),
+        (f"#pragma HLS PIPELINE\n{TWICE}", "in a pipelined loop or function"),
+        (f"for (int i = 0; i < 3; ++i) {{\n#pragma HLS UNROLL\n{CALL}\n}}", "loop that unrolls"),
+        (FIVE, "they stand in 2 places, of which some repeat"),
+        (f"if (in.read()) {{ {CALL} }}\nout.write(5);\n{CALL}", "in a branch, others behind it"),
+        ("int a = in.read(), b = a; out.write(g(a) + g(b));", "argument 1 is another object each"),
+    ],
+)
+def test_calls_that_cannot_take_turns(tmp_path: Path, body: str, message: str) -> None:
+    before = SQUARE + "\nint g(int& x) { x *= x; return x + 1; }"
+    what = limit("function instances=" + ("g" if "g(" in body else "f") + " limit=1")
+    with pytest.raises(HlscError, match=re.escape(message)) as caught:
+        made(tmp_path, what + body, before)
+    assert "cannot take turns" in str(caught.value) and "operation instances=mul" in str(caught.value)

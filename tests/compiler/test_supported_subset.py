@@ -149,7 +149,7 @@ SUPPORTED = {
         "int a = in.read(); out.write(a * (a >> 3) * (a >> 5));"
     ),
     "`ALLOCATION function`": top(
-        "#pragma HLS ALLOCATION function instances=f limit=2\nout.write(f(in.read()) + f(in.read()));",
+        "#pragma HLS ALLOCATION function instances=f limit=1\nout.write(f(in.read()) + f(in.read()));",
         before="int f(int x) {\n#pragma HLS INLINE off\nreturn x * x; }\n",
     ),
 }
@@ -195,12 +195,13 @@ REFUSED = {
         top("S& s = n ? in : out; s.write(n);", "int n"),
         "one stream that is known",
     ),
-    "`ALLOCATION function` below the number of calls": (
+    "`ALLOCATION function` in pipelines": (
         top(
-            "#pragma HLS ALLOCATION function instances=f limit=1\nout.write(f(3) + f(in.read()));",
+            "#pragma HLS ALLOCATION function instances=f limit=1\n"
+            + LOOP % "out.write(f(i) + f(in.read()));",
             before="int f(int x) {\n#pragma HLS INLINE off\nreturn x * x; }\n",
         ),
-        "each call is an instance; write ALLOCATION operation instances=mul",
+        "whose calls cannot take turns: they stand in a pipelined loop",
     ),
     "`ALLOCATION operation` beside `DATAFLOW`": (
         top(

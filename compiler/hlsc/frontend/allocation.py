@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hlsc.frontend.facts import FunctionFacts, Resolved, SourceLoop
-from hlsc.frontend.llvmtext import Function, ModuleText
+from hlsc.frontend.llvmtext import ModuleText
 from hlsc.frontend.program import SCOPE, Program
 from hlsc.ir import SHAREABLE, Allocation
 
-__all__ = ["Limits", "read_limits", "with_limits"]
+__all__ = ["Limits", "instances", "is_operation", "read_limits", "with_limits"]
 
 _REFUSED = {"icmp": "a comparison takes no more than the multiplexers of a shared one"}
 
@@ -42,9 +42,8 @@ def read_limits(
     repeated = {x.function for x in loops.values() if x.dataflow is not None}
     for name, facts in functions.items():
         for given in facts.allocations:
-            if not _is_operation(given):
-                _check_calls(module, name, given, facts, loops)
-                continue
+            if not is_operation(given):
+                continue  # see `calls`
             if facts.dataflow is not None or name in repeated:
                 raise given.error(
                     f"must stand in a process, not in '{given.function}', whose processes run at the "
@@ -52,7 +51,7 @@ def read_limits(
                     "put it into the function that has the operations",
                 )
             scope = scopes.setdefault(name, len(scopes))
-            for op in _instances(given):
+            for op in instances(given):
                 op = op.lower()
                 if op not in SHAREABLE:
                     known = f"it takes {', '.join(sorted(SHAREABLE))}"
@@ -80,58 +79,15 @@ def with_limits(program: Program, limits: Limits, functions: Sequence[str]) -> P
     return replace(program, processes=tuple(processes))
 
 
-def _is_operation(given: Resolved) -> bool:
+def is_operation(given: Resolved) -> bool:
+    """Whether an ALLOCATION limits operations, not functions."""
     kind = given.pragma.options.get("type")
     if kind is None:
         raise given.error("must say what it limits: operation or function")
     return kind == "operation"
 
 
-def _instances(given: Resolved) -> list[str]:
+def instances(given: Resolved) -> list[str]:
+    """The names that an ALLOCATION limits."""
     text = given.pragma.options["instances"].strip("()")
     return [x.strip() for x in text.split(",") if x.strip()]
-
-
-def _check_calls(
-    module: ModuleText,
-    name: str,
-    given: Resolved,
-    facts: FunctionFacts,
-    loops: Mapping[int, SourceLoop],
-) -> None:
-    """A limit of a function's instances: each of its calls is one, so there must not be more."""
-    limit = given.values["limit"]
-    several = facts.pipeline is not None or any(
-        x.function == name and x.unroll is not None for x in loops.values()
-    )
-    for plain in _instances(given):
-        mine = {f.name for f in module.functions if _plain(module, f) == _bare(plain)}
-        calls = [c for c in module.function(name).calls() if c in mine]
-        if not calls:
-            raise given.error(
-                f"must name a function that '{given.function}' calls, not '{plain}'",
-                "name it as it is written, without arguments",
-            )
-        if facts.dataflow is not None:
-            raise given.error(
-                f"must not name '{plain}', a process: processes run at the same time",
-                "write one process that is called once",
-            )
-        if len(calls) > limit or several:
-            how = "in a loop or function that unrolls" if several else f"{len(calls)} times"
-            raise given.error(
-                f"must not limit '{plain}' to {limit}: '{given.function}' calls it {how}, and each "
-                "call is an instance",
-                f"write ALLOCATION operation instances=mul limit={limit} in the body of '{plain}': its "
-                "calls then share the operators; or call it once, in a loop that does not unroll",
-            )
-
-
-def _plain(module: ModuleText, f: Function) -> str:
-    name = "" if f.subprogram is None else module.metadata.string(f.subprogram, "name") or ""
-    return _bare(name)
-
-
-def _bare(name: str) -> str:
-    """A function's name without scope and template arguments."""
-    return re.sub(r"<.*", "", name.strip("&() ")).rpartition("::")[2]

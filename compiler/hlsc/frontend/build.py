@@ -74,9 +74,11 @@ def build(
         bound += [r for r, _ in mine]
         calls += bind_stores(f, numbered)
     text = _unroll(f"{module}{calls}", table)
-    text = re.sub(r"^(declare .*@hlsc\.(?:read|write|empty).*)$", r"\1 noduplicate", text, flags=re.M)
     text = re.sub(
-        r"^(declare .*@hlsc\.(?:read|write|empty)[^#]*?) #\d+ noduplicate$",
+        r"^(declare .*@hlsc\.(?:read|write|empty|once).*)$", r"\1 noduplicate", text, flags=re.M
+    )
+    text = re.sub(
+        r"^(declare .*@hlsc\.(?:read|write|empty|once)[^#]*?) #\d+ noduplicate$",
         r"\1 #900",
         text,
         flags=re.M,

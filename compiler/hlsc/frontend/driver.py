@@ -15,6 +15,7 @@ from hlsc.frontend import clang, passes, region
 from hlsc.frontend.allocation import read_limits, with_limits
 from hlsc.frontend.arrays import Target, array_facts, check_target
 from hlsc.frontend.build import build
+from hlsc.frontend.calls import share_calls
 from hlsc.frontend.directives import read_directives
 from hlsc.frontend.facts import FunctionFacts, Resolved, SourceLoop, collect, resolve
 from hlsc.frontend.finish import finish
@@ -136,6 +137,7 @@ class _Compilation:
 
     def _middle(self, module: ModuleText) -> Program:
         loops, functions, resolved = collect(module, self.rewriter.pragmas)
+        module = share_calls(module, functions, loops)
         top = self._find_top(module)
         own = functions[top.name]
         self._function_rules(module, functions, loops, top)

@@ -25,12 +25,14 @@ Conventions of the text:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hlsc.ir import Allocation, Channel, Loc, Port
 
 __all__ = [
+    "ONCE",
     "SCOPE",
     "ArrayFacts",
     "Between",
@@ -39,11 +41,16 @@ __all__ = [
     "LoopFacts",
     "ProcessCall",
     "Program",
+    "without_once",
 ]
 
 
 SCOPE = "hlsc.scope."
 """Linkage name, with a number, of the subprogram of a function whose operations are limited."""
+
+
+ONCE = "hlsc.once"
+"""A call of nothing, in a block that no pass may copy (`without_once`)."""
 
 
 @dataclass(frozen=True)
@@ -145,3 +152,8 @@ class Program:
     control_bundle: str = ""
     loc: Loc | None = None
     buffers: tuple[Between, ...] = ()
+
+
+def without_once(text: str) -> str:
+    """LLVM IR behind the last pass."""
+    return re.sub(rf"^.*@{ONCE}\(\).*\n", "", text, flags=re.M)

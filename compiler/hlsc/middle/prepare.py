@@ -14,6 +14,7 @@ import llvmlite.binding as llvm
 
 from hlsc.frontend.indices import expose_indices, hide_indices
 from hlsc.frontend.llvmtext import ModuleText
+from hlsc.frontend.program import without_once
 
 __all__ = ["PASSES", "prepare"]
 
@@ -45,4 +46,4 @@ def prepare(text: str) -> str:
     module.verify()
     rotated = ModuleText(str(module))
     expose_indices(rotated)
-    return str(rotated)
+    return without_once(str(rotated))
