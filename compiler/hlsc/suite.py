@@ -95,8 +95,11 @@ def _listed(path: Path) -> Iterator[Case]:
 
 
 def _case(name: str, path: Path) -> Case:
-    project = _cfg(path) if path.suffix == ".cfg" else _tcl(path)
     folder = path.absolute().parent
+    try:
+        project = _cfg(path) if path.suffix == ".cfg" else _tcl(path)
+    except ValueError as error:
+        return Case(name, folder, problem=f"its compiler flags must be well quoted: {error}")
     if not project.top or not project.sources:
         return Case(name, folder, problem="its configuration names no top or no sources")
     benches = [b for b in dict.fromkeys(project.benches) if is_source(Path(b))]
@@ -126,10 +129,10 @@ def _opens_inside(folder: Path, benches: Sequence[str], data: Path) -> bool:
 
 def _period(text: str) -> str:
     """Clock period in ns from 4, 4ns or 250MHz; "" for what is neither."""
-    m = re.fullmatch(r"([\d.]+)\s*(ns|MHz|)", text.strip(), re.I)
-    if not m:
+    m = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(ns|MHz|)", text.strip(), re.I)
+    value = float(m.group(1)) if m else 0
+    if not m or not value:
         return ""
-    value = float(m.group(1))
     return f"{1000 / value if m.group(2).lower() == 'mhz' else value:g}"
 
 
@@ -207,8 +210,21 @@ def run_suite(
     jobs: int = 0,
     only: str = "",
 ) -> Iterator[Outcome]:
-    """Run the cases whose name holds `only`, `jobs` at a time (0: one per processor); as they end."""
-    cases = [c for c in find_cases(root) if only in c.name]
+    """Run the cases whose name holds `only`, `jobs` at a time (0: one per processor); as they end.
+
+    HlscError if there is none.
+    """
+    if jobs < 0:
+        raise HlscError(f"--jobs must be 0 or more, not {jobs}")
+    there = find_cases(root)
+    cases = [c for c in there if only in c.name]
+    if not there:
+        raise HlscError(f"{root} must hold at least one case")
+    if not cases:
+        raise HlscError(
+            f"--only must be part of the name of one of {len(there)} cases, such as {there[0].name}, "
+            f"not {only!r}"
+        )
     base = root if root.is_dir() else root.parent
     with tempfile.TemporaryDirectory(prefix="hlsc-suite-") as work:
         copy = Path(work, "checkout")

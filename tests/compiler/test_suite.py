@@ -74,6 +74,20 @@ def test_configurations_are_read(checkout: Path) -> None:
     assert cases["bare"].problem == "it has no test bench"
 
 
+@pytest.mark.parametrize("said", ["0MHz", "1.2.3", ".", "fast", "0"])
+def test_a_clock_that_is_no_period_is_left_out(said: str, checkout: Path) -> None:
+    write(checkout / "passes", {"hls_config.cfg": CONFIG.format(data="data").replace("8ns", said)})
+    cases = {c.name: c for c in find_cases(checkout)}
+    assert "--clock" not in cases["passes"].argv and "--clock" in cases["wrong"].argv
+
+
+def test_flags_that_are_badly_quoted_refuse_their_case_alone(checkout: Path) -> None:
+    config = CONFIG.format(data="data") + "syn.cflags=-DNAME='x\n"
+    write(checkout / "passes", {"hls_config.cfg": config})
+    problems = {c.name: c.problem for c in find_cases(checkout)}
+    assert "must be well quoted" in problems["passes"] and problems["wrong"] == ""
+
+
 def test_verdicts(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["suite", str(checkout), "--json", "--jobs", "2"]) == 1
     found = json.loads(capsys.readouterr().out)
@@ -97,3 +111,14 @@ def test_what_is_no_suite_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "must hold hls_config.cfg or run_hls.tcl" in capsys.readouterr().err
     assert main(["suite", str(tmp_path / "none")]) == 1
     assert "must be a directory or a list file" in capsys.readouterr().err
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    assert main(["suite", str(tmp_path / "empty.txt")]) == 1
+    assert "must hold at least one case" in capsys.readouterr().err
+
+
+def test_a_selection_of_nothing_is_refused(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Or a slip of the pen would pass."""
+    assert main(["suite", str(checkout), "--only", "pases"]) == 1
+    assert "--only must be part of the name of one of 5 cases" in capsys.readouterr().err
+    assert main(["suite", str(checkout), "--jobs", "-1"]) == 1
+    assert "--jobs must be 0 or more, not -1" in capsys.readouterr().err
