@@ -138,7 +138,7 @@ def explain(
         depths = {f["name"]: f["depth"] for f in result.report["fifos"]}
         fifos = tuple(Fill(depths.get(t.name, 0), t) for t in run.fifos)
         problems = run.problems
-    texts = _texts(result, [*sources, *(p / "x" for p in include_dirs)])
+    texts = _texts(result, [*(s.absolute().parent for s in sources), *include_dirs])
     return Explanation(top, result.report, tuple(loops), fifos, problems, texts)
 
 
@@ -193,13 +193,14 @@ def _ports(process: Process, region: Region, s: Schedule) -> tuple[Port, ...]:
     return tuple(Port(n, tuple(sorted(u, key=lambda x: x.cycle))) for n, u in sorted(found.items()))
 
 
-def _texts(result: SynthResult, places: Sequence[Path]) -> dict[str, tuple[str, ...]]:
-    """Files that the design's lines speak of, found from the sources and include paths."""
+def _texts(result: SynthResult, folders: Sequence[Path]) -> dict[str, tuple[str, ...]]:
+    """Files that the design's lines speak of, found in these folders and those above them."""
     names = {n.loc.file for p in result.prepared.processes for r in p.regions for n in r.nodes if n.loc}
     names |= {r.loc.file for p in result.prepared.processes for r in p.regions if r.loc}
     texts = {}
     for name in names:
-        tries = [Path(name), *(up / name for p in places for up in p.absolute().parents)]
+        tries = [Path(name)]
+        tries += [up / name for f in folders for up in (f.absolute(), *f.absolute().parents)]
         path = next((t for t in tries if t.is_file()), None)
         if path:
             texts[name] = tuple(path.read_text(errors="replace").splitlines())

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a lowered layer can run: C-simulation, RTL simulation, a board.
 
-This is the only module of convloom that imports the compiler or a simulator, and only when a level is
-used: a board has neither.
+The compiler and the simulators are imported only when a level is used: a board has neither.
 """
 
 from __future__ import annotations
