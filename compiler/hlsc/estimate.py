@@ -38,7 +38,7 @@ def buffer_bram36(b: Buffer) -> float:
     """Block RAM36 of a bank between processes, all halves counted."""
     if b.style != "bram":
         return 0.0
-    return b.rams * bram36(b.width, b.depth if b.rams < b.halves else b.depth - b.half)
+    return b.halves * bram36(b.width, b.depth - b.half) if b.turns else bram36(b.width, b.depth)
 
 
 def process_estimate(
@@ -137,8 +137,8 @@ def frame_estimate(design: Design, register_file_bits: int) -> Estimate:
             lut, ff = lut + b.width * b.halves * _SELECT, ff + b.width * b.depth
         elif b.style == "lutram":
             lut += _distributed(b.width, b.depth)
-        elif b.rams >= b.halves:  # the two processes' pins are chosen between
-            lut += b.rams * (b.width + b.address_width)
+        elif b.turns:  # the two processes' pins are chosen between
+            lut += b.halves * (b.width + b.address_width)
     for c in design.channels:
         if c.array:
             lut, ff = lut + 4, ff + 4

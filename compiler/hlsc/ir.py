@@ -278,7 +278,8 @@ class Buffer:
 
     Each of them has a `Memory` with its name as `external`, whose `depth` is that of all halves: the
     second begins at `half`, a power of two, so that the highest bit of an address tells the half.
-    `style`: register, lutram, bram; `rams`: block RAMs of their own for the halves, or one for both.
+    `style`: register, lutram, bram; `turns`: each half is a block RAM of its own, both ports of which
+    are those of the process that has it; else there is one, with a port for each process.
     """
 
     name: str
@@ -291,7 +292,7 @@ class Buffer:
     halves: int = 1
     half: int = 0
     style: str = "bram"
-    rams: int = 1
+    turns: bool = False
 
     @property
     def address_width(self) -> int:

@@ -273,6 +273,11 @@ def warnings(design: Design, schedules: Schedules) -> list[str]:
                 f"{'it ' if each else ''}(array {b.array}): "
                 f"stream {c.name} must hold all that is written to it before (depth {c.depth})"
             )
+        if b.halves > 1 and (past := _passed_by(design, b)):
+            found.append(
+                f"{b.loc or b.array}: array {b.array} goes past {past}: {b.producer} waits for "
+                f"{b.consumer} to free one of its two halves; pass it on through {past}"
+            )
     for p in design.processes:
         for r in p.regions:
             s = schedules[(p.name, r.name)]
@@ -301,6 +306,23 @@ def _late_reads(design: Design, b: Buffer) -> list[Channel]:
     return [
         c for c in design.channels if c.consumer == b.consumer and c.producer in reach and not c.array
     ]
+
+
+def _passed_by(design: Design, b: Buffer) -> str:
+    """A process between the producer and the consumer of an array, which it does not go through."""
+    after = {
+        p.name: {x.consumer for x in design.buffers if x.producer == p.name} for p in design.processes
+    }
+
+    def reach(start: str) -> set[str]:
+        seen, work = set[str](), [start]
+        while work:
+            new = after[work.pop()] - seen
+            seen |= new
+            work += new
+        return seen
+
+    return next((p for p in sorted(after[b.producer] - {b.consumer}) if b.consumer in reach(p)), "")
 
 
 def table(report: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import subset_rows
 from rtl_mutants import Mutated, mutated
 
 from hlsc.cosim import cosim
@@ -108,6 +109,15 @@ def test_schedules_keep_accesses_between_their_tokens() -> None:
                 assert any(word in x and f"@{token.ref}" in x for x in found), (region, token, found)
                 seen.add((name, token.ref))
     assert len(seen) == 16  # four arrays, both tokens of each, at both ends
+
+
+def test_an_array_that_goes_past_a_process_is_warned_of(tmp_path: Path) -> None:
+    name = "tiles_past_a_process"
+    (case,) = (c for c in subset_rows.cases(1) if c.name == f"row_{name}")
+    (tmp_path / "top.cpp").write_text(case.source)
+    found = synthesize([tmp_path / "top.cpp"], case.name).report["warnings"]
+    (text,) = (w for w in found if "goes past" in w)
+    assert "array c goes past move: fill waits for sums to free one of its two halves" in text
 
 
 HEAD = """#include <ap_int.h>

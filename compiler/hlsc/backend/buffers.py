@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays between processes in the top module: registers, distributed RAM or block RAM.
 
-With two halves in one block RAM the producer has one port and the consumer the other.  Where a process
+With all halves in one block RAM the producer has one port and the consumer the other.  Where a process
 needs both ports, each half is a block RAM of its own, and its ports are those of the process that has
-the half; so are they with one half.  Which process that is follows from the tokens that they write.
+the half.  Which one that is follows from the tokens that they write.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Buffers:
                 self._registers(b)
             elif b.style == "lutram":
                 self._distributed(b)
-            elif b.halves > b.rams:
+            elif not b.turns:
                 self._one_ram(b)
             else:
                 if b.array not in owners:

@@ -56,7 +56,7 @@ def _buffer(name: str, b: Between, plan: Plan, style: str, processes: Sequence[P
         b.halves,
         plan.half,
         style,
-        2 if b.halves > 1 and style == "bram" and apart else 1,
+        style == "bram" and apart,
     )
 
 

@@ -27,7 +27,7 @@ from hlsc.middle.promote import promote_registers
 from hlsc.middle.regions import build_regions
 from hlsc.middle.simplify import simplify_process
 from hlsc.middle.variables import tidy_variables
-from hlsc.middle.widths import narrow_widths
+from hlsc.middle.widths import narrow_banks, narrow_widths
 
 __all__ = ["Options", "lower"]
 
@@ -79,8 +79,10 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
     if options.widths:
         stages.append(("final", _narrow))
     for stage, change in stages:
-        design = replace(design, processes=tuple(change(p) for p in design.processes)).validate()
-        show(stage, str(design))
+        design = replace(design, processes=tuple(change(p) for p in design.processes))
+        if stage == "narrowed":
+            design = _narrow_banks(design)
+        show(stage, str(design.validate()))
     return design
 
 
@@ -96,6 +98,17 @@ def _narrow(process: Process) -> Process:
         if str(process) == before:
             break
     return process
+
+
+def _narrow_banks(design: Design) -> Design:
+    """Rounds of narrowing what is between processes and then the processes, as long as it helps."""
+    for _ in design.buffers:
+        before = design.buffers
+        design = narrow_banks(design)
+        design = replace(design, processes=tuple(_narrow(p) for p in design.processes))
+        if design.buffers == before:
+            break
+    return design
 
 
 class _Bindings:

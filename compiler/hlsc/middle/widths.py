@@ -9,15 +9,16 @@ The pass can be switched off (`Options.widths`); tests run both ways.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from hlsc.ir import COMPARE, Memory, Node, Process, Region
+from hlsc.ir import COMPARE, Design, Memory, Node, Process, Region
 from hlsc.middle.graph import Builder
 from hlsc.middle.intervals import Range
 from hlsc.middle.ranges import ProcessRanges
 from hlsc.middle.simplify import dead_code, rebuild
 
-__all__ = ["narrow_widths"]
+__all__ = ["narrow_banks", "narrow_widths"]
 
 _LOW_BITS = frozenset("add sub mul and or xor select phi".split())
 """Operations whose low k result bits depend on the low k bits of their operands only."""
@@ -134,8 +135,40 @@ def _shape(r: Range, demanded: int, width: int) -> _Shape:
     return min(options, key=lambda s: (s.bits, s.sign))
 
 
-def narrow_widths(process: Process) -> Process:
-    """One round of narrowing; simplification afterwards may make room for another."""
+def narrow_banks(design: Design) -> Design:
+    """Arrays between processes as wide as what is stored in them, or as anybody looks at."""
+    stored: dict[str, Range] = {}
+    demanded: dict[str, int] = {}
+    between = {b.name: b for b in design.buffers}
+    for p in design.processes:
+        banks = {m.name: m.external for m in p.memories if m.external in between}
+        if not banks:
+            continue
+        ranges, demand = ProcessRanges(p), _Demand(p)
+        for r in p.regions:
+            for n in (n for n in r.nodes if n.ref in banks):
+                bank = banks[n.ref or ""] or ""
+                if n.op == "store":
+                    new = ranges.of(r.name, n.args[1])
+                    stored[bank] = stored[bank].join(new) if bank in stored else new
+                elif n.op == "load":
+                    most = max(demanded.get(bank, 0), demand.nodes[r.name].get(n.id, 0))
+                    demanded[bank] = most
+    shapes = {bank: _shape(r, demanded.get(bank, 0), between[bank].width) for bank, r in stored.items()}
+    return replace(
+        design,
+        processes=tuple(narrow_widths(p, shapes) for p in design.processes),
+        buffers=tuple(
+            replace(b, width=shapes[b.name].bits) if b.name in shapes else b for b in design.buffers
+        ),
+    )
+
+
+def narrow_widths(process: Process, banks: Mapping[str, _Shape] | None = None) -> Process:
+    """One round of narrowing; simplification afterwards may make room for another.
+
+    `banks`: shapes of memories outside, by the name they have there; else those keep theirs.
+    """
     if any(n.op in COMPARE - _CANONICAL for r in process.regions for n in r.nodes):
         process = replace(process, regions=tuple(rebuild(r) for r in process.regions))
     ranges = ProcessRanges(process)
@@ -144,8 +177,8 @@ def narrow_widths(process: Process) -> Process:
         v: _shape(ranges.variables[v], demand.variables[v], w) for v, w in process.variables.items()
     }
     memories = {
-        m.name: _Shape(m.width)
-        if m.external
+        m.name: (banks or {}).get(m.external, _Shape(m.width))
+        if m.external is not None
         else _shape(ranges.memories[m.name], demand.memories[m.name], m.width)
         for m in process.memories
     }
