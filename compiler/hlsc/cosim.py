@@ -22,14 +22,16 @@ from hlsc import flow
 from hlsc.backend.mlir import identifier
 from hlsc.cosim_compare import compare_call
 from hlsc.cosim_hang import HANG, broken_promises, explain_hang
+from hlsc.csim_wire import Parameter
 from hlsc.errors import HlscError
 from hlsc.frontend import compile_program
 from hlsc.ir import Port
 from hlsc.parts import Part
 from hlsc.rtlsim import STALLS, RtlKernel
+from hlsc.rtlsim_parts import gather
 from hlsc.rtlsim_replay import FifoTrace, Play, Replay, replay
 from hlsc.synth import DEFAULT_PART
-from hlsc.testbench import Call, Recorded, Result, Testbench, recorded_arrays
+from hlsc.testbench import Call, Recorded, Result, Testbench, Words, recorded_arrays
 
 __all__ = ["CallTiming", "Cosim", "check_rtl", "cosim"]
 
@@ -164,14 +166,16 @@ def check_rtl(
     by_name = {a.name: i for i, a in enumerate(bench.arguments)}
     order: list[int] = []
     for port in kernel.parameters:
-        if port.name not in by_name:
+        part = kernel.parts.get(port.name)
+        name = part.argument if part else port.name
+        if name not in by_name:
             raise HlscError(f"port {port.name} must be an argument of {kernel.top}")
-        order.append(by_name[port.name])
+        order.append(by_name[name])
         seen = bench.arguments[order[-1]]
-        if seen.width != (port.word or port.width):
+        width = port.width // part.lanes if part else port.word or port.width
+        if seen.width != width:
             raise HlscError(
-                f"port {port.name} must have the {seen.width} bits of its argument, not "
-                f"{port.word or port.width}"
+                f"port {port.name} must have the {seen.width} bits of its argument, not {width}"
             )
     plays = [_plays(kernel, c, bench.arguments, order) for c in bench.calls]
     answer = replay(kernel, plays, stall=stall, seed=seed, timeout=timeout, trace=trace)
@@ -209,7 +213,7 @@ def _plays(
 ) -> list[Play]:
     found = []
     for port, i in zip(kernel.parameters, order, strict=True):
-        given, gave = call.given[i], call.gave[i]
+        given, gave = (_words(kernel, port, words) for words in (call.given[i], call.gave[i]))
         if port.kind in ("axis", "stream"):
             way = given if port.type == "in" else None
             wrong = gave if port.type == "in" else given
@@ -221,6 +225,15 @@ def _plays(
         else:
             found.append(Play(0, b""))
     return found
+
+
+def _words(kernel: RtlKernel, port: Parameter, words: Words) -> Words:
+    """What a port carries of its argument."""
+    part = kernel.parts.get(port.name)
+    if part is None or not words.count:
+        return words
+    data = gather(part, words.data, port.width // part.lanes)
+    return Words(len(data) // port.bytes, data)
 
 
 def _problems(
@@ -237,7 +250,13 @@ def _problems(
         for port, i, a in zip(kernel.parameters, order, got.ports, strict=True):
             problems += [
                 f"call {n} of {len(bench.calls)}: {text}"
-                for text in compare_call(port, signals[port.name], call.given[i], call.gave[i], a)
+                for text in compare_call(
+                    port,
+                    signals[port.name],
+                    _words(kernel, port, call.given[i]),
+                    _words(kernel, port, call.gave[i]),
+                    a,
+                )
             ]
         if len(problems) >= 8:
             return [*problems[:8], "…"]

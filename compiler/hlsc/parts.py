@@ -29,6 +29,11 @@ class Cut:
     wide: bool = False
 
     @property
+    def apart(self) -> bool:
+        """Whether it makes banks with numbers, be it one."""
+        return self.factor > 1 or self.kind == "complete"
+
+    @property
     def inner(self) -> int:
         """Elements per bank, the last one's padding included."""
         return -(-self.extent // self.factor)
@@ -46,7 +51,7 @@ class Cut:
 @dataclass(frozen=True)
 class Part:
     """What a port carries of the array `argument`: `bank` counts, per dimension, the banks of its cut
-    (0 where the cut has one, or is wide)."""
+    (0 where the cut has one, or is wide); () is all of them."""
 
     argument: str
     cuts: tuple[Cut, ...]
@@ -70,10 +75,13 @@ class Part:
     @property
     def name(self) -> str:
         """Of the port."""
-        banks = (
-            str(b) for b, c in zip(self.bank, self.cuts, strict=True) if c.kind != "none" and not c.wide
-        )
+        banks = (str(b) for b, c in zip(self.bank, self.cuts, strict=True) if c.apart and not c.wide)
         return "_".join([self.argument, *banks])
+
+    @property
+    def elements(self) -> int:
+        """Of the whole array."""
+        return prod(c.extent for c in self.cuts)
 
     @property
     def lanes(self) -> int:

@@ -26,6 +26,8 @@ from hlsc.csim_wire import CsimError, Parameter, Run
 from hlsc.errors import HlscError
 from hlsc.exchange import ask
 from hlsc.ir import Design
+from hlsc.parts import Part
+from hlsc.rtlsim_parts import join_parts, parts_of, split_parts
 
 __all__ = ["STALLS", "RtlError", "RtlKernel", "Run"]
 
@@ -59,6 +61,7 @@ class RtlKernel:
     watch: bool = False
     directory: Path = field(init=False, repr=False)
     parameters: tuple[Parameter, ...] = field(init=False, repr=False)
+    parts: dict[str, Part] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for path in self.sv_files:
@@ -66,6 +69,7 @@ class RtlKernel:
                 raise HlscError(f"SystemVerilog source must be a file, not {path}")
         interface = _interface(self.design)
         files = [Path(p).absolute() for p in self.sv_files]
+        object.__setattr__(self, "parts", parts_of(interface))
         directory = rtlsim_build.build(files, self.top, interface, self.trace, self.watch)
         found = json.loads((directory / "parameters.json").read_text())
         object.__setattr__(self, "directory", directory)
@@ -86,7 +90,8 @@ class RtlKernel:
     ) -> Run:
         """Reset the design, start it as a driver does, and return everything it gave.
 
-        streams, scalars, arrays, twice: as `hlsc.csim.Kernel.run`.
+        streams, scalars, arrays, twice: as `hlsc.csim.Kernel.run`; arrays are whole, also where their
+            elements are spread over ports.
         stall: one of STALLS for all streams, or (inputs, outputs).
         seed: of the random stalls, and of what registers and memories hold before they are written.
         max_idle_cycles: how many cycles may pass without a beat on any stream.
@@ -94,9 +99,11 @@ class RtlKernel:
         timeout: seconds for the whole run; a design that hangs is found by max_idle_cycles.
         Raises RtlError for everything that a correct design does not do.
         """
-        self._check_names([*(streams or {}), *(scalars or {}), *(arrays or {})], [*(expected or {})])
+        cut = {part.argument for part in self.parts.values()}
+        names = [x for x in (arrays or {}) if x not in cut]
+        self._check_names([*(streams or {}), *(scalars or {}), *names], [*(expected or {})])
         for p in self.parameters:
-            if p.kind == "pointer" and p.name not in (arrays or {}):
+            if p.kind == "pointer" and p.name not in self.parts and p.name not in (arrays or {}):
                 raise RtlError(f"array {p.name} must be given")
         directions = (stall, stall) if isinstance(stall, str) else tuple(stall)
         for mode in directions:
@@ -107,19 +114,18 @@ class RtlKernel:
         inputs = {p.name: (streams or {}).get(p.name, []) for p in self.parameters if _is_input(p)}
         try:
             request = struct.pack("<IIQQI", *modes, seed % (1 << 57), max_idle_cycles, 0)
-            request += wire.encode(self.parameters, inputs, scalars or {}, arrays or {}, 1 + twice)
+            values, words = split_parts(self.parameters, self.parts, scalars or {}, arrays or {})
+            request += wire.encode(self.parameters, inputs, values, words, 1 + twice)
             request += struct.pack(f"<{len(counts)}Q", *counts)
             reply = self.call(request, timeout)
-            runs = wire.decode(
-                self.top, reply, self.parameters, None, inputs, arrays or {}, cycles=True
-            )
+            runs = wire.decode(self.top, reply, self.parameters, None, inputs, words, cycles=True)
             if twice:
                 wire.compare(self.top, runs[0], runs[1])
         except RtlError:
             raise
         except CsimError as error:
             raise RtlError(str(error)) from None
-        return runs[0]
+        return join_parts(self.parameters, self.parts, arrays or {}, runs[0])
 
     def _check_names(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         by_name = {p.name: p for p in self.parameters}

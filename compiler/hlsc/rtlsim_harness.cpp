@@ -215,10 +215,14 @@ void Bench::set_scalars(const std::vector<Given>& given) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i].first != 'v') continue;
     Scalar& s = scalars[arguments[i].second];
-    if (!s.input) continue;
+    if (!s.input && !given[i].count) continue;
     Reader bytes = given[i].bytes;
     std::vector<uint8_t> value(4 * s.words());
     std::memcpy(value.data(), bytes.take(s.bytes()), s.bytes());
+    if (!s.input) {  // what it is unless the design writes it
+      s.value = value;
+      continue;
+    }
     if (s.wire) {
       s.wire.load(value.data(), s.bytes());
       s.vld.set(1);

@@ -292,6 +292,8 @@ def recorded_arrays(ports: Sequence[Port]) -> dict[int, int | tuple[str, ...]]:
     for i, group in enumerate(groups.values()):
         if group[0].part and group[0].kind == "axis":
             found[i] = tuple(p.name for p in group)
+        elif group[0].part:
+            found[i] = group[0].part.elements
         elif group[0].depth:
             found[i] = group[0].depth
     return found

@@ -93,11 +93,6 @@ def test_ports_are_those_of_vitis_and_two_where_two_accesses_are_needed() -> Non
         ("a[in.read() & 3] = 1;", "ap_uint<129> a[4]", "must have at most 128 bits, not 129"),
         ("", "int a[4]", "array argument 'a' of 'top' must be read or written"),
         (
-            "#pragma HLS ARRAY_PARTITION variable=a cyclic factor=2\na[in.read() & 3] = 1;",
-            "int a[4]",
-            "its ap_memory port stays one memory; copy it into a local array",
-        ),
-        (
             "#pragma HLS INTERFACE s_axilite port=a\na[in.read() & 3] = 1;",
             "int a[4]",
             "of 'a' must be ap_memory: it is an array",

@@ -223,9 +223,19 @@ REFUSED = {
         top("a[in.read() & 3] = 1;", "ap_uint<129> a[4]"),
         "must have at most 128 bits",
     ),
-    "partitioned array arguments": (
-        top("#pragma HLS ARRAY_PARTITION variable=a\na[in.read() & 3] = 1;", "int a[4]"),
-        "its ap_memory port stays one memory",
+    "single elements of reshaped arguments written": (
+        top(
+            "#pragma HLS ARRAY_RESHAPE variable=a cyclic factor=2\n"
+            "out.write(3);\na[in.read() & 3] = 1;",
+            "int a[4]",
+        ),
+        "array argument 'a' must be written by whole words of 2 elements",
+    ),
+    "read and written elements of arguments partitioned completely": (
+        top(
+            "#pragma HLS ARRAY_PARTITION variable=a\nout.write(3);\na[in.read() & 3] += 1;", "int a[4]"
+        ),
+        "must be only read or only written, not both",
     ),
     "`DATAFLOW` below the top": (
         top(

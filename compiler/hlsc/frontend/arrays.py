@@ -8,7 +8,7 @@ is the variable's C++ name as far as names are unique in the process.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hlsc.frontend.facts import Resolved
@@ -56,14 +56,15 @@ class FunctionIndex:
         return index
 
 
-def find_target(index: FunctionIndex, globals_: dict[str, str], value: str) -> Target | None:
-    """Follow constant getelementptrs from a pointer to its variable; None if it is no variable."""
+def find_target(index: FunctionIndex, types: Mapping[str, str], value: str) -> Target | None:
+    """Follow constant getelementptrs from a pointer to its variable; None if it is no variable.
+
+    `types`: of globals and parameters.
+    """
     start = True
     for _ in range(64):
-        if value.startswith("@"):
-            return Target(value, globals_.get(value, ""), start)
-        if value.startswith(ARGUMENT):
-            return Target(value, "", start)
+        if value.startswith(("@", *ARGUMENT)):
+            return Target(value, types.get(value, ""), start)
         text = index.definitions.get(value, "")
         if text.startswith("alloca "):
             kind = re.match(r"alloca (.*?)(?:, align|, !dbg|$)", text)
@@ -98,14 +99,16 @@ def check_target(found: Resolved, target: Target | None) -> Target:
     if target.name.startswith(ARGUMENT):
         if found.pragma.name == "DEPENDENCE":
             return target
-        raise found.error(
-            f"must not name '{variable}', an argument of the top: its ap_memory port stays one memory"
-            if target.name.startswith("%p.")
-            else f"must stand where '{variable}' is declared: it joins processes",
-            "copy it into a local array and name that"
-            if target.name.startswith("%p.")
-            else "move it into the DATAFLOW function",
-        )
+        if target.name.startswith("%b."):
+            raise found.error(
+                f"must stand where '{variable}' is declared: it joins processes",
+                "move it into the DATAFLOW function",
+            )
+        if found.pragma.name == "BIND_STORAGE":
+            raise found.error(
+                f"must not name '{variable}', an argument of the top: its memory lies outside",
+                "copy it into a local array and name that",
+            )
     if not dims:
         raise found.error(f"must name an array, not '{variable}'")
     if not target.at_start or (not found.pointer and dimensions(found.type) not in ((), dims)):

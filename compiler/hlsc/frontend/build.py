@@ -51,9 +51,16 @@ class Built:
 
 
 def build(
-    text: str, processes: list[str], loops: Mapping[int, SourceLoop], pragmas: Mapping[int, Pragma]
+    text: str,
+    processes: list[str],
+    loops: Mapping[int, SourceLoop],
+    pragmas: Mapping[int, Pragma],
+    arguments: Mapping[str, str],
 ) -> Built:
-    """Optimise a module whose external functions are the process wrappers."""
+    """Optimise a module whose external functions are the process wrappers.
+
+    `arguments`: types of the arrays among their parameters.
+    """
     module = ModuleText(passes.run_passes(text, passes.INLINE))
     table: dict[int, SourceLoop] = {}
     arrays: dict[str, dict[str, ArrayFacts]] = {}
@@ -64,7 +71,7 @@ def build(
         f = module.function(name)
         _check_calls(module, f)
         rename_allocas(f)
-        marks = _object_marks(module, f, pragmas)
+        marks = _object_marks(module, f, pragmas, arguments)
         resolved += [m[0] for m in marks]
         table.update(_loops(module, f, loops, table, marks))
         plain = [(r, t) for r, t, _ in marks if r.pragma.name not in {"BIND_OP", "DEPENDENCE"}]
@@ -122,11 +129,12 @@ def _check_calls(module: ModuleText, f: Function) -> None:
 
 
 def _object_marks(
-    module: ModuleText, f: Function, pragmas: Mapping[int, Pragma]
+    module: ModuleText, f: Function, pragmas: Mapping[int, Pragma], arguments: Mapping[str, str]
 ) -> list[tuple[Resolved, Target, str]]:
     """Read and delete the markers with objects; the third item is the marker's block."""
     index = FunctionIndex.of(f)
-    globals_ = {
+    types = dict(arguments)
+    types |= {
         m.group(1): m.group(2)
         for p in module.parts
         if isinstance(p, str)
@@ -146,7 +154,7 @@ def _object_marks(
                     "must name a stream that the DATAFLOW function declares",
                     "move it behind the declaration",
                 )
-            target = find_target(index, globals_, hit[1])
+            target = find_target(index, types, hit[1])
             if pragma.pragma.name == "BIND_OP":
                 check_operator(pragma, target)
             else:

@@ -155,7 +155,8 @@ class _Compilation:
             raise SourceError(
                 f"DATAFLOW function '{self.top}' must call at least one process", dataflow
             )
-        depths, facts = self._marked(area)
+        arrays = {a.position: a for a in arguments if a.kind == "array"}
+        depths, facts = self._marked(area, arrays)
         ports = {a.position: a.name for a in arguments if a.kind != "in" and a.part is None}
         scalars = [(a.position, a.width, a.name) for a in arguments if a.kind == "in"]
         process_names = self._process_names(module, area)
@@ -166,7 +167,8 @@ class _Compilation:
             wrappers.append(wrapper(module, area, i, *made))
         text = self._assemble(module, area, wrappers)
         wrapped = [f"hlsc.p.{n}" for n in process_names]
-        built = build(text, wrapped, loops, self.rewriter.pragmas)
+        types = {f"%p.{a.name}": a.type for a in arrays.values()}
+        built = build(text, wrapped, loops, self.rewriter.pragmas, types)
         program = finish(
             built, area, process_names, arguments, own.interfaces, depths, facts, self.top, top_loc
         )
@@ -223,16 +225,16 @@ class _Compilation:
                 continue
             kind = {"port": "stream", "scalar": "in", "result": "out", "memory": "array"}[i.name]
             signed = bool(i.args[3]) if kind != "stream" else False
-            depth = i.args[5] if kind == "array" else 0
-            if depth and i.args[1] > MAX_WORD:
+            extents = i.args[5:] if kind == "array" else ()
+            if extents and i.args[1] > MAX_WORD:
                 raise SourceError(
                     f"elements of the array argument '{name}' must have at most {MAX_WORD} bits, "
                     f"not {i.args[1]}",
                     loc,
                     "split the elements, or take an hls::stream<…>&",
                 )
-            read_only = depth > 0 and bool(i.args[4])
-            found[n] = [Argument(n, name, kind, i.args[1], signed, depth, read_only)]
+            read_only = extents != () and bool(i.args[4])
+            found[n] = [Argument(n, name, kind, i.args[1], signed, extents, read_only)]
         return [a for n in sorted(found) for a in found[n]]
 
     def _process_functions(self, module: ModuleText, top: Function, dataflow: Loc | None) -> list[str]:
@@ -282,9 +284,11 @@ class _Compilation:
                     reason = f"its function is pipelined ({facts.pipeline.loc})"
                     loops[key] = replace(loop, unroll=0, reason=reason)
 
-    def _marked(self, area: region.Region) -> tuple[dict[tuple[str, int], int], dict[str, ArrayFacts]]:
+    def _marked(
+        self, area: region.Region, arrays: Mapping[int, Argument]
+    ) -> tuple[dict[tuple[str, int], int], dict[str, ArrayFacts]]:
         """Depth of each declared stream: STREAM, else the template argument, else 2; and what is said
-        of the arrays between processes, by alloca."""
+        of the arrays between processes, by alloca, and of array arguments, as `p.<argument>`."""
         depths = {(s.base, s.index): s.depth or 2 for s in area.streams if s.argument is None}
         said: dict[tuple[str, int], Resolved] = {}
         marks: list[tuple[Resolved, Target]] = []
@@ -293,6 +297,10 @@ class _Compilation:
             if value in area.buffers and found.pragma.name in _STORAGE:
                 target = Target(value, area.buffers[value].type)
                 marks.append((found, check_target(found, target)))
+                continue
+            if found.pragma.name in _STORAGE and area.ports.get(value, "").startswith("memory"):
+                array = arrays[int(area.ports[value].split()[1])]
+                marks.append((found, check_target(found, Target(f"%p.{array.name}", array.type))))
                 continue
             if found.pragma.name != "STREAM":
                 raise found.error("must stand in the process that uses the variable")

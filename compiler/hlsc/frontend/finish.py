@@ -28,6 +28,7 @@ from hlsc.frontend.region import Region
 from hlsc.frontend.selects import select_values
 from hlsc.frontend.wrapper import token_names
 from hlsc.ir import Loc
+from hlsc.parts import Part
 
 __all__ = ["finish"]
 
@@ -71,6 +72,7 @@ def finish(
         find_ends(module, module.function(f"hlsc.p.{name}"), name, streams, ends)
     channels, directions = channels_of(area, arguments, module, ends, depths, loc)
     directions |= array_directions(module, names, arguments, loc)
+    arguments = _cut(arguments, [facts, *built.arrays.values()])
     ports, control = build_ports(top, arguments, interfaces, directions, loc)
     buffers = buffers_of(module, area, names, channels, facts)
     channels = (*channels, *tokens_of(buffers))
@@ -98,6 +100,25 @@ def finish(
         loc,
         buffers,
     )
+
+
+def _cut(
+    arguments: Sequence[Argument], tables: Sequence[Mapping[str, ArrayFacts]]
+) -> tuple[Argument, ...]:
+    """The arguments with what ARRAY_PARTITION and ARRAY_RESHAPE say of arrays, in any of `tables`."""
+    found = []
+    for a in arguments:
+        said = [table[key] for table in tables if (key := f"p.{a.name}") in table]
+        if len(said) > 1:
+            raise SourceError(
+                f"array argument '{a.name}' must be cut in one function, not in {len(said)}",
+                said[1].loc,
+            )
+        for facts in said:
+            cuts = tuple(facts.cut(d, extent) for d, extent in enumerate(a.extents))
+            a = replace(a, part=Part(a.name, cuts, ()))
+        found.append(a)
+    return tuple(found)
 
 
 def _bind(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from hlsc.errors import SourceError
 from hlsc.frontend.facts import Resolved
@@ -45,7 +46,7 @@ _LEGAL = {
 @dataclass(frozen=True)
 class Argument:
     """An argument of the top: `kind` stream, in (scalar by value), out (pointer), array, by position;
-    -1 is the return value.  `depth`: elements of an array, which `read_only` says are const.  An array
+    -1 is the return value.  `extents` of an array, whose elements `read_only` says are const.  An array
     of streams is one argument per element, its `part`."""
 
     position: int
@@ -53,9 +54,20 @@ class Argument:
     kind: str
     width: int
     signed: bool = False
-    depth: int = 0
+    extents: tuple[int, ...] = ()
     read_only: bool = False
     part: Part | None = None
+
+    @property
+    def depth(self) -> int:
+        """Elements of an array."""
+        return prod(self.extents) if self.extents else 0
+
+    @property
+    def type(self) -> str:
+        """LLVM's type of an array, with the elements' own widths."""
+        head = "".join(f"[{n} x " for n in self.extents)
+        return f"{head}i{self.width}" + "]" * len(self.extents)
 
     @property
     def source(self) -> str:

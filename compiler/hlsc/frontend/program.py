@@ -30,6 +30,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hlsc.ir import Allocation, Channel, Loc, Port
+from hlsc.parts import Cut
 
 __all__ = [
     "ONCE",
@@ -92,6 +93,17 @@ class ArrayFacts:
     loc: Loc | None = None
     ports: str = "1r1w"
 
+    def cut(self, d: int, extent: int) -> Cut:
+        """How dimension d, from 0, is cut."""
+        said = self.partition.get(d + 1, self.partition.get(0))
+        wide = said is None
+        kind, factor = said or self.reshape.get(d + 1, self.reshape.get(0, ("none", 1)))
+        if kind == "none":
+            return Cut(extent)
+        if kind == "complete" or factor >= extent:
+            return Cut(extent, "complete", extent, wide)
+        return Cut(extent, kind, max(1, factor), wide)
+
 
 @dataclass(frozen=True)
 class Between:
@@ -142,6 +154,8 @@ class ProcessCall:
 
 @dataclass(frozen=True)
 class Program:
+    """What the front end makes.  The port of an array argument that is cut has a part without bank."""
+
     top: str
     module: str
     ports: tuple[Port, ...]

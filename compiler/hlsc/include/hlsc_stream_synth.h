@@ -39,8 +39,8 @@ template <int I, int W, int M, bool SIGNED>
 void scalar(void* bits);
 template <int I, int W, int M, bool SIGNED>
 void* result();
-// An array: width and size in memory of its elements, whether they are const, their number.
-template <int I, int W, int M, bool SIGNED, bool CONST, int N>
+// An array: width and size in memory of its elements, whether they are const, its extents.
+template <int I, int W, int M, bool SIGNED, bool CONST, int... EXTENTS>
 void* memory();
 template <int I>
 void* refused();
@@ -195,6 +195,16 @@ struct element<hls::stream<T, D>> {
     return hlsc_pack::ports<I, A, T, D>(decltype(hlsc_pack::fields_of<T>())());
   }
 };
+template <int I, class E, class A, int... N>
+HLSC_INLINE void* memory() {
+  if constexpr (__is_array(A)) {
+    return memory<I, E, __remove_extent(A), N..., int(__array_extent(A, 0))>();
+  } else {
+    using T = __remove_cv(E);
+    return hlsc_ir::memory<I, hlsc_pack::width_of<T>(), 8 * sizeof(T), hlsc_pack::signed_of<T>(),
+                           __is_const(E), N...>();
+  }
+}
 template <int I, class A>
 HLSC_INLINE void* array() {
   using E = __remove_all_extents(A);
@@ -208,8 +218,7 @@ HLSC_INLINE void* array() {
   if constexpr (__array_extent(A, 0) == 0 || k == hlsc_pack::BAD || k == hlsc_pack::STRUCT) {
     return hlsc_ir::refused<I>();
   } else {
-    return hlsc_ir::memory<I, hlsc_pack::width_of<T>(), 8 * sizeof(T), hlsc_pack::signed_of<T>(),
-                           __is_const(E), sizeof(A) / sizeof(E)>();
+    return memory<I, E, A>();
   }
 }
 template <int I, class T>

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from hlsc.middle.banks import Plan
-from hlsc.middle.elements import Index
+from hlsc.middle.elements import Bounds, Index
 from hlsc.middle.graph import Builder
 from hlsc.middle.llvmtypes import Term
+from hlsc.parts import Cut
 
 __all__ = ["Choice", "choices", "combinations", "word"]
 
@@ -33,6 +34,7 @@ def choices(
     p: Plan,
     index: tuple[Index, ...],
     value: Callable[[Term], int],
+    bounds: Bounds | None,
 ) -> list[Choice]:
     """Per dimension of an access its banks; `value`: the node of a term's variable."""
     aw = max(1, (p.depth - 1).bit_length())
@@ -52,9 +54,7 @@ def choices(
             continue
         if not i.terms:
             const = i.const % s.extent  # one outside can only stand under a false condition
-            inner, which = divmod(const, s.factor)
-            if s.kind == "block":
-                which, inner = divmod(const, s.inner)
+            which, inner = s.place(const)
             found.append(Choice((which,), None, b.const(inner, aw)))
             continue
         if s.kind == "cyclic" and all(t.coef % s.factor == 0 for t in i.terms):
@@ -63,6 +63,9 @@ def choices(
                 tuple(Term(t.coef // s.factor, t.value, t.bits, t.sign) for t in i.terms),
             )
             found.append(Choice((i.const % s.factor,), None, total(inside, aw)))
+            continue
+        if (block := _block(i, s, bounds)) is not None:
+            found.append(Choice((block,), None, total(Index(i.const - block * s.inner, i.terms), aw)))
             continue
         bits = max(1, (s.extent - 1).bit_length())
         whole = total(i, bits)
@@ -126,6 +129,18 @@ def _address(b: Builder, p: Plan, dims: list[Choice]) -> int:
         parts = [b.trunc(dims[0].inside, 1), *([b.trunc(address, low)] if low else [])]
         address = b.concat(parts)
     return address
+
+
+def _block(i: Index, cut: Cut, bounds: Bounds | None) -> int | None:
+    """The block that an index stays in, as far as the bounds of its terms tell."""
+    if cut.kind != "block" or bounds is None:
+        return None
+    low = high = i.const
+    for t in i.terms:
+        ends = [x * t.coef for x in bounds(t)]
+        low, high = low + min(ends), high + max(ends)
+    inside = low >= 0 and high < cut.extent
+    return low // cut.inner if inside and low // cut.inner == high // cut.inner else None
 
 
 def _residues(i: Index, modulus: int) -> set[int] | None:

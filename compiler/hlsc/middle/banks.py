@@ -20,21 +20,9 @@ from hlsc.middle.llvmtypes import (
     field_offset,
     size_of,
 )
+from hlsc.parts import Cut
 
-__all__ = ["Plan", "Split", "initial_values"]
-
-
-@dataclass(frozen=True)
-class Split:
-    """How one dimension is cut: `kind` none, complete, cyclic, block or half; `factor` banks."""
-
-    extent: int
-    kind: str = "none"
-    factor: int = 1
-
-    @property
-    def inner(self) -> int:
-        return -(-self.extent // self.factor)
+__all__ = ["Plan", "initial_values"]
 
 
 @dataclass
@@ -43,7 +31,7 @@ class Plan:
 
     name: str
     leaf: Leaf
-    splits: tuple[Split, ...]
+    splits: tuple[Cut, ...]
     style: str
     loc: Loc | None = None
     init: dict[tuple[int, ...], int] | None = None  # by indices; missing entries are 0
@@ -85,9 +73,7 @@ class Plan:
         for idx, value in self.init.items():
             at = 0
             for i, s, b in zip(idx, self.splits, bank, strict=True):
-                which, inner = (
-                    (i % s.factor, i // s.factor) if s.kind != "block" else divmod(i, s.inner)
-                )
+                which, inner = s.place(i)
                 if which != b:
                     break
                 at = at * s.inner + inner

@@ -20,8 +20,9 @@ from hlsc.middle.hoist import hoist_invariants
 from hlsc.middle.induction import Induction
 from hlsc.middle.instructions import Environment
 from hlsc.middle.llvmtext import parse_module, parse_type
-from hlsc.middle.llvmtypes import ArrayType, Function, Instr, IntType, Module
+from hlsc.middle.llvmtypes import ArrayType, Function, Instr, IntType, Module, Type
 from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size, with_ports
+from hlsc.middle.outside import cut_arguments, cut_ports
 from hlsc.middle.prepare import prepare
 from hlsc.middle.promote import promote_registers
 from hlsc.middle.regions import build_regions
@@ -53,12 +54,13 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
     show("rotated", text)
     module = parse_module(text)
     banks: dict[str, tuple[Between, Plan]] = {}
+    parts: dict[str, list[Port]] = {}
     processes, buffers = join_banks(
-        [_process(program, call, module, options, banks) for call in program.processes], banks
+        [_process(program, call, module, options, banks, parts) for call in program.processes], banks
     )
     design = Design(
         program.top,
-        program.ports,
+        cut_ports(program.ports, parts),
         processes,
         program.channels,
         program.control,
@@ -142,7 +144,9 @@ class _Bindings:
             elif binding.kind == "array":
                 port = self.ports[binding.target]
                 self.external["%" + name] = port
-                kind = ArrayType(port.depth, IntType(port.width))
+                kind: Type = IntType(port.width)
+                for extent in [c.extent for c in port.part.cuts][::-1] if port.part else [port.depth]:
+                    kind = ArrayType(extent, kind)
                 self.arrays["%" + name] = kind, None, port.loc
 
     def _scalar(self, name: str, bits: int, binding: Binding) -> None:
@@ -198,8 +202,10 @@ def _process(
     module: Module,
     options: Options,
     banks: dict[str, tuple[Between, Plan]],
+    ports: dict[str, list[Port]],
 ) -> Process:
-    """One process; `banks` gets those of the arrays that it shares."""
+    """One process; `banks` gets those of the arrays that it shares, `ports` those of arguments that
+    are cut."""
     function = module.functions[call.function]
     bindings = _Bindings(program, call, function)
     types: dict[str, ArrayInfo] = {
@@ -252,15 +258,20 @@ def _process(
     loops = {k: bindings.dependences(f) for k, f in program.loops.items()}
     regions, variables = build_regions(env, loops, memories.banks_of(), options.flatten)
     banks |= memories.shared_banks()
-    return Process(
-        call.name,
-        tuple(regions),
-        tuple(bindings.args),
-        variables,
-        with_ports(memories.memories(), regions),
-        call.loc or function.loc,
-        call.allocations,
+    process, made = cut_arguments(
+        Process(
+            call.name,
+            tuple(regions),
+            tuple(bindings.args),
+            variables,
+            tuple(memories.memories()),
+            call.loc or function.loc,
+            call.allocations,
+        ),
+        memories.cut_arguments(),
     )
+    ports |= made
+    return replace(process, memories=with_ports(process.memories, process.regions))
 
 
 def _arrays(function: Function, module: Module, arrays: dict[str, ArrayInfo]) -> dict[str, ArrayInfo]:

@@ -16,10 +16,11 @@ from hlsc.errors import SourceError
 from hlsc.frontend.program import ArrayFacts, Between
 from hlsc.ir import Loc, Memory, Port, Region
 from hlsc.middle.bank_access import Choice, choices
-from hlsc.middle.banks import Plan, Split, initial_values
+from hlsc.middle.banks import Plan, initial_values
 from hlsc.middle.elements import Bounds, Index, Leaf, indices, leaves_of
 from hlsc.middle.graph import Builder
 from hlsc.middle.llvmtypes import Access, Instr, IntType, Term, Type, Value, size_of
+from hlsc.parts import Cut
 
 __all__ = ["ArrayInfo", "MemoryMap", "access_size", "with_ports"]
 
@@ -151,25 +152,19 @@ class MemoryMap:
 
     def _split(
         self, d: int, extent: int, fact: ArrayFacts, constant: bool, array: str, loc: Loc | None
-    ) -> Split:
+    ) -> Cut:
         shared = self.between.get(array)
         if shared is not None:  # its processes must cut it alike; the first dimension is not declared
             constant = False
             d -= 1
             if d < 0:
-                return Split(extent, "half")
-        # A reshaped dimension becomes banks too: the same words per cycle, in memories side by side.
-        none = fact.reshape.get(d + 1, fact.reshape.get(0, ("none", 1)))
-        kind, factor = fact.partition.get(d + 1, fact.partition.get(0, none))
+                return Cut(extent, "half")
         if array in self.external:
-            return Split(extent)
-        if constant and kind != "complete":
-            kind = "complete"
-        if kind == "complete" or (kind != "none" and factor >= extent):
-            return Split(extent, "complete", extent)
-        if kind in ("cyclic", "block"):
-            return Split(extent, kind, max(1, factor))
-        return Split(extent)
+            part = self.external[array].part
+            return part.cuts[d] if part else Cut(extent)
+        # A reshaped dimension becomes banks too: the same words per cycle, in memories side by side.
+        cut = fact.cut(d, extent)
+        return Cut(extent, "complete", extent) if constant else cut
 
     def plans_of(self, array: str) -> list[Plan]:
         """The plans of an array's members that are used."""
@@ -193,6 +188,11 @@ class MemoryMap:
                 out.append(m)
         return out
 
+    def cut_arguments(self) -> list[tuple[Port, Plan]]:
+        """The array arguments that are cut."""
+        ports = ((self.external.get(array), p) for (array, _), p in self.plans.items())
+        return [(port, p) for port, p in ports if port is not None and port.part is not None]
+
     def shared_banks(self) -> dict[str, tuple[Between, Plan]]:
         """The banks of arrays between processes, by the name that both know."""
         return {
@@ -214,7 +214,7 @@ class MemoryMap:
         out = []
         for leaf, index in self.locate(a, size, loc):
             p = self.plans[a.array, leaf.path]
-            out.append((p, choices(b, p, index, value)))
+            out.append((p, choices(b, p, index, value, self.bounds)))
         return out
 
 
