@@ -245,6 +245,25 @@ REFUSED = {
         ),
         "must stand in the top function",
     ),
+    "an array that three processes share": (
+        top(
+            "#pragma HLS DATAFLOW\nint a[9]; S s; fill(in, a); take(a, s); add(a, s, out);",
+            before="void fill(S& s, int a[9]) { for (int i = 0; i < 9; ++i) a[i] = s.read(); }\n"
+            "void take(int a[9], S& s) { for (int i = 0; i < 9; ++i) s.write(a[i]); }\n"
+            "void add(int a[9], S& s, S& t) { for (int i = 0; i < 9; ++i) t.write(a[i] + s.read()); }",
+        ),
+        "array 'a' between processes must have two processes, not 3",
+    ),
+    "an array from outside a DATAFLOW loop": (
+        top(
+            "int a[4];\nfor (int t = 0; t < n; ++t) {\n"
+            "#pragma HLS DATAFLOW\nfill(in, a); take(a, out); }",
+            "ap_uint<5> n",
+            before="void fill(S& s, int a[4]) { for (int i = 0; i < 4; ++i) a[i] = s.read(); }\n"
+            "void take(int a[4], S& s) { for (int i = 0; i < 4; ++i) s.write(a[i]); }\n",
+        ),
+        "array 'a' between processes must be declared in the body of the DATAFLOW loop",
+    ),
     "unknown pragmas": (top("#pragma HLS FROBNICATE\nout.write(in.read());"), "must be a known pragma"),
 }
 
