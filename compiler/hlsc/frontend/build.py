@@ -25,6 +25,7 @@ from hlsc.frontend.facts import (
     resolve,
     set_loop_metadata,
 )
+from hlsc.frontend.floating import check_floats
 from hlsc.frontend.grammar import Pragma
 from hlsc.frontend.indices import expose_indices, hide_indices
 from hlsc.frontend.intrinsics import SIDE_EFFECT
@@ -100,14 +101,9 @@ def build(
 
 
 def _check_calls(module: ModuleText, f: Function) -> None:
+    check_floats(module, f)
     defined = {x.name for x in module.functions}
     for _, _, line in f.lines():
-        if re.search(r"\b(?:float|double|half)\b", re.sub(r'[%@!]"?[\w.$-]+"?', "", line)):
-            raise SourceError(
-                "floating point is not supported",
-                module.metadata.loc_of(line),
-                "write ap_int with a stated scale",
-            )
         m = _CALL.search(line)
         if not m:
             continue

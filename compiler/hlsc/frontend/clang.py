@@ -12,7 +12,7 @@ from hlsc import toolchain
 from hlsc.errors import SourceError, ToolError
 from hlsc.ir import Loc
 
-__all__ = ["ClangError", "compile_ir", "expand", "rewrite_includes"]
+__all__ = ["ClangError", "compile_ir", "expand", "is_library", "rewrite_includes"]
 
 # The same for preprocessing and compiling: standard headers ask for exceptions and RTTI by macro.
 _LANGUAGE = "-std=c++17 -fno-rtti -fno-exceptions".split()
@@ -50,6 +50,11 @@ def _users_line(text: str, error: re.Match[str]) -> Loc:
         found = _INCLUDED.findall(text[: error.start()]) + _NOTE.findall(text[error.end() :]) + found
         found = [x for x in found if not x[0].startswith((ours, "<"))] or found
     return Loc(found[0][0], int(found[0][1]))
+
+
+def is_library(file: str) -> bool:
+    """Whether a file is no source of the user's."""
+    return file.startswith((str(toolchain.shim_include_dir()), "<")) or "/usr/" in file or not file
 
 
 def _plain(detail: str) -> str:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from hlsc import toolchain
 from hlsc.errors import HlscError, SourceError
 from hlsc.frontend import clang, passes, region
 from hlsc.frontend.allocation import read_limits, with_limits
@@ -19,6 +18,7 @@ from hlsc.frontend.calls import share_calls
 from hlsc.frontend.directives import read_directives
 from hlsc.frontend.facts import FunctionFacts, Resolved, SourceLoop, collect, resolve
 from hlsc.frontend.finish import finish
+from hlsc.frontend.floating import floating_point
 from hlsc.frontend.interfaces import MAX_WORD, Argument
 from hlsc.frontend.intrinsics import define_bodies, read_intrinsic
 from hlsc.frontend.llvmtext import Function, ModuleText
@@ -55,16 +55,14 @@ def compile_program(
     return _Compilation(top, dump).run(sources, include_dirs, defines or {}, directives)
 
 
-def _is_library(file: str) -> bool:
-    shims = str(toolchain.shim_include_dir())
-    return file.startswith((shims, "<")) or "/usr/" in file or not file
+_ARGUMENTS = {"port", "ports", "scalar", "result", "memory", "refused", "floating"}
 
 
 class _Compilation:
     def __init__(self, top: str, dump: Dump | None) -> None:
         self.top = top
         self.dump = dump or (lambda stage, text: None)
-        self.rewriter = Rewriter(_is_library, top)
+        self.rewriter = Rewriter(clang.is_library, top)
 
     def run(
         self,
@@ -206,10 +204,13 @@ class _Compilation:
         for part in module.parts:
             m = re.match(r"declare .*?@([\w.$]+)\(", part) if isinstance(part, str) else None
             i = read_intrinsic(m.group(1)) if m else None
-            if i is None or i.name not in {"port", "ports", "scalar", "result", "memory", "refused"}:
+            if i is None or i.name not in _ARGUMENTS:
                 continue
             n = i.args[0]
             name = names.get(n, f"arg{n}")
+            if i.name == "floating":
+                what = "the result" if n < 0 else f"argument '{name}'"
+                raise floating_point(loc, f"{what} of '{self.top}'")
             if i.name == "refused":
                 raise SourceError(
                     f"argument '{name}' of '{self.top}' must be a stream by reference, a scalar by "
@@ -246,7 +247,7 @@ class _Compilation:
             f = by_name.get(name)
             if f is None or f.subprogram is None or re.search(r"[CD][0-4]E[A-Za-z]", name):
                 continue
-            if _is_library(module.metadata.file_of(f.subprogram)):
+            if clang.is_library(module.metadata.file_of(f.subprogram)):
                 continue
             if re.match(r"define internal (?:\w+ )*void @", f.header):
                 result.append(name)

@@ -141,6 +141,16 @@ class Metadata:
         m = re.search(r"!dbg !(\d+)", line)
         return self.loc(int(m.group(1)), outermost) if m else None
 
+    def places_of(self, line: str) -> list[Loc]:
+        """Where an instruction line stands, and the calls through which it came to be inlined."""
+        found: list[Loc] = []
+        m = re.search(r"!dbg !(\d+)", line)
+        number = m.group(1) if m else None
+        while number and (m := _LOC.search(self.nodes.get(int(number), ""))):
+            found.append(Loc(self.file_of(int(m.group(2))), int(m.group(1))))
+            number = m.group(3)
+        return found
+
     def function_of(self, line: str) -> str:
         """The C++ name, template arguments included, of the function an instruction was written in."""
         m = re.search(r"!dbg !(\d+)", line)

@@ -145,8 +145,8 @@ def _is_flat(kind: str, types: dict[str, str]) -> bool:
     text = re.sub(r"\[\d+ x i8\]", "i8", types.get(kind, "["))
     if not kind.startswith("%") or "hls::stream" in kind or "[" in text:
         return False
-    members = re.findall(r'%"[^"]*"|%[^\s,}]+', text)
-    return "ptr" not in text and all(_is_flat(m, types) for m in members)
+    members = re.findall(r'%"[^"]*"|%[^\s,}]+|\w+', text)
+    return all(_is_flat(m, types) for m in members)
 
 
 def _close(header: str) -> int:

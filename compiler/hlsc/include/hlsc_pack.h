@@ -102,9 +102,10 @@ constexpr auto struct_fields(T& value) {
 template <class T>
 constexpr int width_of() {
   constexpr kind k = kind_of<T>();
-  static_assert(k != BAD,
-                "an element of hls::stream must consist of bool, integers, enums, ap_int, ap_uint, "
-                "arrays and structs of them");
+  static_assert(
+      k != BAD,
+      "an element of hls::stream must consist of bool, integers, enums, ap_int, ap_uint, "
+      "arrays and structs of them; instead of floating point write ap_int with a stated scale");
   if constexpr (k == BOOL) {
     return 1;
   } else if constexpr (k == ENUM) {

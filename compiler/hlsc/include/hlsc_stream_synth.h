@@ -44,6 +44,8 @@ template <int I, int W, int M, bool SIGNED, bool CONST, int... EXTENTS>
 void* memory();
 template <int I>
 void* refused();
+template <int I>
+void* floating();
 
 }  // namespace hlsc_ir
 
@@ -155,15 +157,27 @@ class stream : public stream<T, 0> {
 // How the compiler calls the top function: each argument of the declared type, by its position.
 namespace hlsc_entry {
 
+template <int I, class T>
+HLSC_INLINE void* refused() {
+  if constexpr (__is_floating_point(T)) {
+    return hlsc_ir::floating<I>();
+  } else {
+    return hlsc_ir::refused<I>();
+  }
+}
 template <int I, class A>
 struct value {  // by value: an input
   using T = __remove_cv(A);
   T held;
   HLSC_INLINE value() {
-    constexpr int w = hlsc_pack::width_of<T>();
-    hlsc_pack::bits<w> word;
-    hlsc_ir::scalar<I, w, 8 * sizeof(word), hlsc_pack::signed_of<T>()>(&word);
-    hlsc_pack::get<w, 0>(word, held);
+    if constexpr (hlsc_pack::kind_of<T>() == hlsc_pack::BAD) {
+      held = *(T*)refused<I, T>();
+    } else {
+      constexpr int w = hlsc_pack::width_of<T>();
+      hlsc_pack::bits<w> word;
+      hlsc_ir::scalar<I, w, 8 * sizeof(word), hlsc_pack::signed_of<T>()>(&word);
+      hlsc_pack::get<w, 0>(word, held);
+    }
   }
   HLSC_INLINE T& get() { return held; }
 };
@@ -172,7 +186,7 @@ HLSC_INLINE T* output() {
   if constexpr (__is_const(T) || hlsc_pack::kind_of<T>() == hlsc_pack::BAD ||
                 hlsc_pack::kind_of<T>() == hlsc_pack::STRUCT ||
                 hlsc_pack::kind_of<T>() == hlsc_pack::ARRAY) {
-    return (T*)hlsc_ir::refused<I>();
+    return (T*)refused<I, T>();
   } else {
     return (
         T*)hlsc_ir::result<I, hlsc_pack::width_of<T>(), 8 * sizeof(T), hlsc_pack::signed_of<T>()>();
@@ -216,7 +230,7 @@ HLSC_INLINE void* array() {
   using T = __remove_cv(E);
   constexpr hlsc_pack::kind k = hlsc_pack::kind_of<T>();
   if constexpr (__array_extent(A, 0) == 0 || k == hlsc_pack::BAD || k == hlsc_pack::STRUCT) {
-    return hlsc_ir::refused<I>();
+    return refused<I, T>();
   } else {
     return memory<I, E, A>();
   }
