@@ -216,3 +216,81 @@ def test_in_a_dataflow_function(tmp_path: Path) -> None:
     assert [p.name for p in made.design.ports] == ["in", "a_0", "a_1"]
     run = interpret(made.design, {"in": [5, 6, 7, 8]}, {}, arrays={"a_0": [0, 0], "a_1": [0, 0]})
     assert run.arrays == {"a_0": [5, 7], "a_1": [6, 8]}
+
+
+def test_a_bank_that_no_index_reaches_keeps_its_pins(tmp_path: Path) -> None:
+    text = "#include <hls_stream.h>\ntypedef hls::stream<int> S;\n"
+    text += 'extern "C" void top(const int a[2][5], S& in, S& out) {\n'
+    text += "#pragma HLS ARRAY_PARTITION variable=a complete dim=2\n"
+    text += "for (int i = 0; i < 20; ++i) out.write(a[in.read() & 1][i & 3]);\n}\n"
+    (tmp_path / "top.cpp").write_text(text)
+    made = synthesize([tmp_path / "top.cpp"], "top")
+    assert not any(
+        n.ref == m.name
+        for p in made.design.processes
+        for m in p.memories
+        if m.external == "a_4"
+        for r in p.regions
+        for n in r.nodes
+    )
+    assert set(re.findall(r"\ba_4_\w+", made.text)) == {"a_4_address0", "a_4_ce0"}
+
+
+def drawn(rng, number: int) -> tuple[str, str, str, tuple[int, ...], int]:
+    """One argument: its pragmas, its declaration, statements on it, its shape and its width."""
+    shape = tuple(int(x) for x in rng.integers(1, 8, rng.integers(1, 4)))
+    width, name = int(rng.integers(2, 40)), f"x{number}"
+    pragmas, wide, words = [], False, 1
+    for d, extent in enumerate(shape, 1):
+        word = ["PARTITION", "RESHAPE", ""][rng.integers(3)]
+        kind = ["complete", "cyclic", "block"][rng.integers(3)]
+        factor = extent if kind == "complete" else int(rng.integers(1, extent + 1))
+        words *= -(-extent // factor) if word else extent
+        wide |= word == "RESHAPE" and factor > 1
+        if word:
+            how = kind if kind == "complete" else f"{kind} factor={factor}"
+            pragmas.append(f"#pragma HLS ARRAY_{word} variable={name} {how} dim={d}")
+    # Reshaped words are written as wholes only; a word alone is a wire, read or written.
+    reads = wide or words == 1 or rng.integers(2)
+    dims = "".join(f"[{n}]" for n in shape)
+    at = "".join(
+        f"[{i}]"
+        for i in (
+            [f"i % {n}", f"(word >> {3 * d}) % {n}", str(rng.integers(n))][rng.integers(3)]
+            for d, n in enumerate(shape)
+        )
+    )
+    linear = "".join(f"[(i + {d}) % {n}]" for d, n in enumerate(shape))
+    body = f"sum += {name}{at} * 5 - {name}{linear};"
+    if not reads:
+        body = f"{name}{at} += word; {name}{linear} = sum + i; {body}"
+    const = "const " if reads else ""
+    return "\n".join(pragmas), f"{const}ap_int<{width}> {name}{dims}", body, shape, width
+
+
+def random_top(rng, path: Path) -> tuple[list[Path], dict[str, tuple[tuple[int, ...], int]]]:
+    made = [drawn(rng, k) for k in range(5)]
+    text = "#include <ap_int.h>\n#include <hls_stream.h>\ntypedef hls::stream<int> S;\n"
+    text += f'extern "C" void top({", ".join(m[1] for m in made)}, S& in, S& out) {{\n'
+    text += "\n".join(m[0] for m in made) + "\nfor (int i = 0; i < 20; ++i) {\n"
+    text += "unsigned word = in.read();\nint sum = 0;\n" + "\n".join(m[2] for m in made)
+    (path / "top.cpp").write_text(text + "\nout.write(sum);\n}\n}\n")
+    return [path / "top.cpp"], {f"x{k}": (m[3], m[4]) for k, m in enumerate(made)}
+
+
+def check_random(rng, path: Path) -> None:
+    source, shapes = random_top(rng, path)
+    arrays = {n: rng.integers(-(1 << w - 1), 1 << w - 1, shape) for n, (shape, w) in shapes.items()}
+    words = rng.integers(0, 1 << 30, 20)
+    expected = Kernel(source, "top").run({"in": [words]}, {}, arrays)
+    run = rtl_kernel(source, "top").run({"in": [words]}, {}, arrays, stall="random", seed=1)
+    text = source[0].read_text()
+    assert np.array_equal(run.streams["out"][0], expected.streams["out"][0]), text
+    for name, content in expected.arrays.items():
+        assert np.array_equal(run.arrays[name], content), (name, text)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("number", range(12))
+def test_random_arguments_in_rtl(rng, tmp_path: Path, number: int) -> None:
+    check_random(rng, tmp_path)

@@ -175,7 +175,12 @@ class _Top:
     def _unused_memories(self) -> None:
         """What was read of them has no effect, but their pins stay."""
         hw = self.hw
-        used = {m.external for p in self.design.processes for m in p.memories}
+        used = {
+            m.external
+            for p in self.design.processes
+            for m in p.memories
+            if any(n.ref == m.name for r in p.regions for n in r.nodes if n.op in ("load", "store"))
+        }
         for p in self.design.ports:
             if p.kind == "ap_memory" and p.name not in used:
                 width = max(1, (p.depth - 1).bit_length())
