@@ -95,7 +95,7 @@ class Server:
 
     def _loop(self) -> None:
         """Every event has what handles it as its tag."""
-        while not self._ended:
+        while self.open or not self._ended:
             event = self._queue.poll()
             try:
                 event.tag(event)

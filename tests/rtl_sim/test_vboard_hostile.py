@@ -363,34 +363,6 @@ def test_streams_held_open_and_large_reads_do_not_bar_others(board, channel):
     assert all(not h.result(SECONDS).msg for h in held)
 
 
-def test_a_file_that_was_cut_off_is_not_written(board, channel):
-    proto = messages("remote_device")
-    write = channel.stream_unary(
-        f"/{service('device').full_name}/writefile",
-        proto.WriteFileRequest.SerializeToString,
-        proto.WriteFileResponse.FromString,
-    )
-    for number in range(5):
-        path, sent, free = f"/home/xilinx/cut{number}", threading.Event(), threading.Event()
-
-        def pieces(path: str = path, sent: Any = sent, free: Any = free) -> Iterator[Any]:
-            yield proto.WriteFileRequest(file_path=path, data=b"half")
-            sent.set()  # asked for the next piece: this one is on its way
-            free.wait(SECONDS)
-
-        call = write.future(pieces(), timeout=SECONDS)
-        assert sent.wait(SECONDS)
-        call.cancel()
-        free.set()
-        # A later stream is handled later, in the same pool of threads.
-        assert not isinstance(
-            ask(channel, "device", "writefile", file_path="/home/xilinx/whole", data=b"x"),
-            grpc.RpcError,
-        )
-        assert not ask(channel, "device", "existsfile", file_path=path).exists
-    assert ask(channel, "device", "existsfile", file_path="/home/xilinx/whole").exists
-
-
 def test_a_board_without_overlay_answers_no_pl_address(_built):
     with vboard.Board("gemm_systolic") as fresh, grpc.insecure_channel(f"{fresh.address}:{PORT}") as c:
         answer = ask(c, "mmio", "read", mmio_id="40000000+10000", offset=0, length=4)

@@ -42,7 +42,16 @@ def letters(request: bytes) -> Iterator[bytes]:
         yield bytes([letter])
 
 
+KEPT: list[bytes] = []
+
+
+def keep(requests: Iterator[bytes]) -> bytes:
+    KEPT.append(b"".join(requests))
+    return b""
+
+
 METHODS = {
+    "/t.T/keep": Method(keep, decode, bytes, streams_requests=True),
     "/t.T/echo": Method(echo, decode, bytes),
     "/t.T/join": Method(b"".join, decode, bytes, streams_requests=True),
     "/t.T/letters": Method(letters, decode, bytes, streams_replies=True),
@@ -115,6 +124,26 @@ def test_more_calls_than_the_server_takes_are_refused_until_some_end(channel):
     free.set()
     assert [h.result(SECONDS) for h in held] == 64 * [b"x"]
     assert code() == b"x"
+
+
+def test_a_stream_that_is_cut_off_is_no_shorter_one(channel):
+    """The client goes away, which for its messages looks as if it had sent them all."""
+    KEPT.clear()
+    call = channel.stream_unary("/t.T/keep")
+    for _ in range(10):
+        sent, free = threading.Event(), threading.Event()
+
+        def pieces(sent: Any = sent, free: Any = free) -> Iterator[bytes]:
+            yield b"half"
+            sent.set()  # asked for the next piece: this one is on its way
+            free.wait(SECONDS)
+
+        cut = call.future(pieces(), timeout=SECONDS)
+        assert sent.wait(SECONDS)
+        cut.cancel()
+        free.set()
+        call(iter([b"who", b"le"]), timeout=SECONDS)
+    assert KEPT == 10 * [b"whole"]
 
 
 def test_stop_ends_what_is_under_way(tmp_path):
