@@ -210,7 +210,7 @@ def _wrapper(designs: Sequence[Design]) -> tuple[str, str]:
                 cpp.append(f'    d.args.push_back({{"{p.name}", {data}, {data}}});')
             else:
                 data = pin("output", p.name, p.width)
-                vld = pin("output", f"{p.name}_ap_vld", 1)
+                vld = pin("output", f"{p.name}_ap_vld", 1) if p.kind == "ap_vld" else "d.done"
                 cpp.append(f'    d.results.push_back({{"{p.name}", {data}, {vld}}});')
         cpp.append("  }")
         body.append(f"  {d.top} u_{d.top} ({', '.join(pins)});")

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from fuzz.case import Case
 from fuzz.check import Verdict, check
+from fuzz.features import FEATURES, features
 from fuzz.programs import sample
 from fuzz.shrink import candidates, shrunk
+from fuzz.statements import Program
 
 import hlsc.synth
 from hlsc.middle.graph import Builder
@@ -31,13 +33,13 @@ def report(cases: list[Case], verdicts: list[Verdict]) -> Counter[str]:
 
 
 def test_random_programs_and_kept_failures(seed: int) -> None:
-    """One Verilator build for all. A program that hlsc refuses is no failure, but most are taken."""
+    """One Verilator build for all. A program that hlsc refuses is a gap, but no wrong answer."""
     kept = [Case.load(p) for p in REGRESSIONS]
     drawn = [sample(seed, k, runs=2, room=5).case for k in range(PROGRAMS)]
     verdicts = check([*kept, *drawn], seed=seed % 1000 + 1)
     counts = report([*kept, *drawn], verdicts)
     assert all(v.kind == "same" for v in verdicts[: len(kept)])
-    assert counts["same"] >= len(kept) + PROGRAMS * 3 // 4, counts
+    assert counts["same"] >= len(kept) + PROGRAMS - 2, counts
 
 
 @pytest.mark.nightly
@@ -46,11 +48,17 @@ def test_many_random_programs(seed: int) -> None:
     for first in range(1000, 1300, 50):
         cases = [sample(seed, k).case for k in range(first, first + 50)]
         counts += report(cases, check(cases, seed=first))
-    assert counts["same"] >= 225, counts
+    assert counts["same"] >= 297, counts
 
 
 def test_programs_follow_from_the_seed() -> None:
     assert sample(3, 1).case == sample(3, 1).case != sample(3, 2).case
+
+
+def test_every_feature_is_drawn() -> None:
+    drawn = Counter(x for k in range(60) for x in features(sample(1, k).program))
+    assert not [x for x in FEATURES if not drawn[x]]
+    assert not features(Program("empty", ()))
 
 
 def test_a_sign_lost_in_a_shift_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +68,7 @@ def test_a_sign_lost_in_a_shift_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
         return original(self, "lshr" if op == "ashr" else op, *args)
 
     monkeypatch.setattr(Builder, "binary", unsigned)
-    verdicts = check([sample(5, k, room=5).case for k in range(6)], level="design")
+    verdicts = check([sample(6, k, room=5).case for k in range(6)], level="design")
     assert any(v.kind == "different" for v in verdicts), verdicts
 
 

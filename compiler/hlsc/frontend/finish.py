@@ -25,7 +25,7 @@ from hlsc.frontend.joins import (
 from hlsc.frontend.llvmtext import Function, ModuleText
 from hlsc.frontend.program import ArrayFacts, Binding, LoopFacts, ProcessCall, Program
 from hlsc.frontend.region import Region
-from hlsc.frontend.selects import select_values
+from hlsc.frontend.selects import select_shifted
 from hlsc.frontend.wrapper import token_names
 from hlsc.ir import Loc
 from hlsc.parts import Part
@@ -257,7 +257,7 @@ def _clean(module: ModuleText, names: Sequence[str]) -> str:
                 if "@llvm.lifetime" not in x and "@llvm.assume" not in x
             ]
         expand_intrinsics(f, module.metadata)
-        select_values(f, module.metadata)
+        select_shifted(f)
     for f in list(module.functions):
         name = f.name.removeprefix("hlsc.p.")
         text = str(f)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from hlsc.frontend.llvmtext import Function, Metadata
+from hlsc.frontend.llvmtext import Function
 
-__all__ = ["select_values"]
+__all__ = ["select_shifted"]
 
 _CONST = re.compile(r"^\s*(%[\w.$-]+) = select i1 (\S+), i\d+ (\d+), i\d+ (\d+)(?:,|$)")
 _SHIFT = re.compile(r"^\s*(%[\w.$-]+) = (lshr|ashr|shl) ((?:\w+ )*)(i\d+) (\S+), (%[\w.$-]+)(?:,|$)")
@@ -23,7 +23,7 @@ def _debug(line: str) -> str:
     return m.group() if m else ""
 
 
-def select_values(f: Function, metadata: Metadata) -> None:
+def select_shifted(f: Function) -> None:
     """In place."""
     amounts = {
         m.group(1): m.groups()[1:] for _, _, x in f.lines() if (m := _CONST.match(x)) is not None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command: fuzz, report, shrink what fails and write it out.
 
-Exit code 0 if every program that hlsc takes answers as the native one does, else 1.
+Exit code 0 if hlsc takes every program and all answer as the native ones do, else 1: programs are of
+the subset, so that a refusal is a gap.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         verdicts = check(cases, level=o.level, seed=seed, jobs=o.jobs)
         for p, v in zip(o.files, verdicts, strict=True):
             print(f"{p.name}: {v.kind} {v.text}")
-        return any(v.failed for v in verdicts)
+        return any(v.kind != "same" for v in verdicts)
     return _fuzz(o, seed)
 
 
@@ -66,7 +67,7 @@ def _fuzz(o: argparse.Namespace, seed: int) -> int:
             seen.add(v.essence)
         done = sum(total.values())
         print(f"{done} programs, {time.monotonic() - start:.0f} s: {_counts(total)}", flush=True)
-    return any(total[k] for k in ("different", "crash", "invalid"))
+    return total["same"] < o.n
 
 
 def _counts(total: Counter[str]) -> str:

@@ -11,6 +11,7 @@ from fuzz.statements import (
     Array,
     Assign,
     Block,
+    Copy,
     Declare,
     Do,
     For,
@@ -18,6 +19,7 @@ from fuzz.statements import (
     Leave,
     Read,
     Stmt,
+    Structure,
     Write,
 )
 from fuzz.tree import (
@@ -35,7 +37,7 @@ from fuzz.tree import (
 )
 
 ITERATIONS = 120  # of a statement per run: the product of the loops around it
-COPIES = 12  # of a statement in hardware: the product of the unrolled loops around it
+COPIES = 8  # of a statement in hardware: the product of the unrolled loops around it
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Place:
     depth: int = 0  # loops around
     pipelined: bool = False  # loops from here on must unroll
     leave: bool = False  # break and continue are allowed
+    exits: bool = False  # and so is return
 
 
 class Bodies:
@@ -105,6 +108,7 @@ class Bodies:
             (1, p.leave, self.leave),
             (1, bool(s.mutable), self.change),
             (1, bool(p.results), self.result),
+            (3, bool(s.structures), self.copy),
         )
         allowed = [(w, make) for w, ok, make in choices if ok]
         make = self.draw.choices([m for _, m in allowed], [w for w, _ in allowed])[0]
@@ -179,6 +183,27 @@ class Bodies:
         name = self.fresh("t" if fixed else "a")
         return Array(name, t, dims, init, () if fixed else self.layout(dims), fixed)
 
+    def structure(self, s: Scope) -> Structure:
+        d = self.draw
+        members = []
+        for k in range(d.randint(1, 3)):
+            dims = d.choice(((), (), (2,), (3,), (5,), (4,), (2, 3), (3, 2)))
+            members.append((self.e.any_type(), f"m{k}", dims))
+        count = d.choice((0, 0, 2, 3, 4))
+        form = d.random()
+        pragmas = ("ARRAY_PARTITION variable={} complete dim=1",) if count and form < 0.25 else ()
+        if count > 2 and form > 0.75:
+            pragmas = (f"ARRAY_PARTITION variable={{}} {d.choice(('cyclic', 'block'))} factor=2 dim=1",)
+        found = Structure(self.fresh("s"), tuple(members), count, pragmas)
+        s.arrays += found.arrays()
+        if count:
+            s.structures.append(found)
+        return found
+
+    def copy(self, s: Scope, p: Place) -> list[Stmt]:
+        x = self.draw.choice(s.structures)
+        return [Copy(x.name, self.e.index(s, x.count), self.e.index(s, x.count))]
+
     def layout(self, dims: tuple[int, ...]) -> tuple[str, ...]:
         d = self.draw
         kind, found = d.random(), []
@@ -238,8 +263,14 @@ class Bodies:
         return [If(cond, then, Block(other))]
 
     def leave(self, s: Scope, p: Place) -> list[Stmt]:
-        word = self.draw.choice(("break", "break", "continue"))
-        return [Leave(self.e.condition(s, 1), word)]
+        words = ("break", "break", "continue", *(["return"] if p.exits else []))
+        word = self.draw.choice(words)
+        cond = self.e.condition(s, 1)
+        if not any(
+            isinstance(n, Var) for _, n in cond.walk()
+        ):  # clang would see a loop that ends at once
+            return []
+        return [Leave(cond, word)]
 
     def loop(self, s: Scope, p: Place) -> list[Stmt]:
         """A loop: pipelined, unrolled, partly unrolled or plain; counted, bounded or data-dependent."""

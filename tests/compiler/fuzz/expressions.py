@@ -7,9 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from fuzz.statements import (
-    Array,
-)
+from fuzz.statements import Array, Structure
 from fuzz.tree import (
     BOOL,
     C_TYPES,
@@ -60,6 +58,7 @@ class Scope:
     arrays: list[Array] = field(default_factory=list)
     loops: list[tuple[Var, int]] = field(default_factory=list)
     helpers: list[Helper] = field(default_factory=list)
+    structures: list[Structure] = field(default_factory=list)  # arrays of them
 
     def inner(self) -> Scope:
         return replace(self, **{k: list(v) for k, v in vars(self).items()})

@@ -148,7 +148,7 @@ class _Programs:
                 s.add(Var(t, f"p{i}"))
         body += b.statements(s, Place(copies=6, depth=2, pipelined=True), 3)
         end = b.value(result, s)
-        pragmas = ("INLINE",) if d.random() < 0.5 else ()
+        pragmas = d.choice(((), ("INLINE",), ("INLINE off",), ("INLINE off", "PIPELINE")))
         head += f"{result.cpp} {name}({', '.join(params)})"
         self.globals.append(Function(head, pragmas, Block(tuple(body)), end))
         if not template:
@@ -175,13 +175,24 @@ class _Programs:
         results = tuple(self.scalar(f"res{k}", "result") for k in range(d.choice((0, 0, 1, 2))))
         body: list[Stmt] = [b.read_of(p, s) for p in reads]
         body += self.state(s, d.randint(1, 3), d.randint(0, 3))
-        place = Place(reads, writes, results)
+        if d.random() < 0.4:
+            body.append(b.structure(s))
+        place = Place(reads, writes, results, exits=not results)
         for _ in range(d.randint(1, 2)):
             body += b.statements(s, place, 2)
             body += b.loop(s, place)
         body += [b.write_of(p, s) for p in writes]
         body += [Assign(r, "=", b.value(r.type, s)) for r in results]
-        return self.finished(body)
+        return self.finished(body, self.interfaces())
+
+    def interfaces(self) -> tuple[str, ...]:
+        """Pragmas of some scalars; the protocols of the others are the defaults."""
+        protocols = {"value": ("ap_none",), "result": ("ap_none", "ap_vld", "ap_vld")}
+        return tuple(
+            f"INTERFACE {self.draw.choice(protocols[a.kind])} port={a.name}"
+            for a in self.arguments
+            if a.kind in protocols and self.draw.random() < 0.4
+        )
 
     def state(self, s: Scope, variables: int, arrays: int) -> list[Stmt]:
         found: list[Stmt] = []

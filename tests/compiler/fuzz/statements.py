@@ -47,6 +47,46 @@ class Array(Stmt):
 
 
 @dataclass(frozen=True)
+class Structure(Stmt):
+    """A local variable of a structure's type, or an array of `count` of them, all zero.
+
+    `members`: type, name and extents of each.
+    """
+
+    name: str
+    members: tuple[tuple[Type, str, tuple[int, ...]], ...]
+    count: int = 0
+    pragmas: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        members = [f"{t.cpp} {m}{''.join(f'[{d}]' for d in dims)};" for t, m, dims in self.members]
+        many = f"[{self.count}]" if self.count else ""
+        text = [f"struct {self.name.upper()} {{ {' '.join(members)} }};",
+                f"{self.name.upper()} {self.name}{many} = {{}};"]  # fmt: skip
+        return text + [f"#pragma HLS {p.format(self.name)}" for p in self.pragmas]
+
+    def arrays(self) -> list[Array]:
+        """Its members as arrays whose names have a place for each index."""
+        outer = (self.count,) if self.count else ()
+        base = self.name + "[{}]" * len(outer)
+        return [
+            Array(f"{base}.{m}{'[{}]' * len(dims)}", t, outer + dims) for t, m, dims in self.members
+        ]
+
+
+@dataclass(frozen=True)
+class Copy(Stmt):
+    """One element of an array of structures taken over by another."""
+
+    name: str
+    to: Expr
+    source: Expr
+
+    def lines(self) -> list[str]:
+        return [f"{self.name}[{self.to}] = {self.name}[{self.source}];"]
+
+
+@dataclass(frozen=True)
 class Assign(Stmt):
     """`target op value`; the target is a variable, an element, or a part of a variable."""
 
@@ -117,7 +157,7 @@ class Block(Stmt):
 
 @dataclass(frozen=True)
 class Leave(Stmt):
-    """break or continue, if."""
+    """break, continue or return, if."""
 
     cond: Expr
     word: str = "break"

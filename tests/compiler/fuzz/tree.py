@@ -275,12 +275,15 @@ class Index(Expr):
 
 @dataclass(frozen=True)
 class Element(Expr):
-    """array[i][j]…; `name` is that of a local array or a table."""
+    """array[i][j]…; `name` is that of a local array or a table, or of a structure's member with
+    places for the indices."""
 
     name: str
     at: tuple[Expr, ...]
 
     def __str__(self) -> str:
+        if "." in self.name:
+            return self.name.format(*self.at)
         return self.name + "".join(f"[{i}]" for i in self.at)
 
 

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What random programs are made of: each feature by the text that shows it in a program."""
+
+from __future__ import annotations
+
+import re
+
+from fuzz.statements import PRELUDE, Program
+
+__all__ = ["FEATURES", "features"]
+
+FEATURES = {
+    "odd widths": r"ap_u?int<(?:3|7|11|13|23|37)>",
+    "more than 32 bits": r"ap_u?int<(?:3[3-9]|[45]\d|6\d)>",
+    "C integers": r"\bu?int(?:8|16|64)_t \w+ =",
+    "mixed signs": r"ap_int<\d+>\([^()]*\) [-+*&|<>]+ ap_uint<\d+>\(",
+    "shift by a variable": r"(?:<<|>>) ap_u?int<\d+>\([a-z]",
+    "range": r"\.range\(",
+    "variable position": r"\.range\((?:clamp|\w+ [-+])",
+    "bit": r"bool\(\S+\[",
+    "concatenation": r"ap_u?int<\d+>\(\([\w.]+, ",
+    "reduction": r"_reduce\(\)",
+    "division": r" / ",
+    "modulo": r" % ",
+    "select": r" \? ",
+    "array": r"ap_u?int<\d+> a\d+\[\d+\] =",
+    "two dimensions": r"ap_u?int<\d+> a\d+\[\d+\]\[\d+\] =",
+    "table": r"static const ap_u?int<\d+> t\d+\[",
+    "partition complete": r"ARRAY_PARTITION variable=a\d+ complete",
+    "partition cyclic": r"ARRAY_PARTITION variable=a\d+ cyclic",
+    "partition block": r"ARRAY_PARTITION variable=a\d+ block",
+    "reshape complete": r"ARRAY_RESHAPE variable=a\d+ complete",
+    "reshape cyclic": r"ARRAY_RESHAPE variable=a\d+ cyclic",
+    "reshape block": r"ARRAY_RESHAPE variable=a\d+ block",
+    "block RAM": r"impl=bram",
+    "LUT RAM": r"impl=lutram",
+    "structure": r"S\d+ s\d+ = ",
+    "array of structures": r"S\d+ s\d+\[\d+\] = ",
+    "structure with arrays": r"struct S\d+ \{.* m\d\[",
+    "partition of structures": r"ARRAY_PARTITION variable=s\d+",
+    "copy of a structure": r"s\d+\[[^=]*\] = s\d+\[[^.]*\];",
+    "template function": r"template <int K, class",
+    "INLINE": r"#pragma HLS INLINE\n",
+    "INLINE off": r"#pragma HLS INLINE off",
+    "pipelined function": r"#pragma HLS INLINE off\n#pragma HLS PIPELINE",
+    "pipelined loop": r"PIPELINE II=1",
+    "II above 1": r"PIPELINE II=[23]",
+    "nested loop": r"\n    (?:for \(|loop)",
+    "loop with variable bound": r"for \(.*; \w+ < n",
+    "loop downwards": r"; --i",
+    "loop with a step": r"\+= [23]\)",
+    "exit on data": r"for \([^;]*; \w+ < \d+ && ",
+    "break": r"\) break;",
+    "continue": r"\) continue;",
+    "return": r"\) return;",
+    "UNROLL": r"#pragma HLS UNROLL\n",
+    "UNROLL factor": r"UNROLL factor",
+    "LOOP_FLATTEN off": r"LOOP_FLATTEN off",
+    "LOOP_TRIPCOUNT": r"LOOP_TRIPCOUNT",
+    "AXI4-Stream words": r"packed<",
+    "dataflow": r"#pragma HLS DATAFLOW",
+    "stream depth": r"#pragma HLS STREAM",
+    "array of streams": r"hls::stream<[^;]*> fork\[",
+    "scalar input": r", \S+ arg\d",
+    "scalar output": r"\* res\d",
+    "ap_none": r"INTERFACE ap_none port=arg",
+    "ap_none output": r"INTERFACE ap_none port=res",
+    "ap_vld": r"INTERFACE ap_vld",
+}
+
+
+def features(program: Program) -> set[str]:
+    """The features that a program has."""
+    source = str(program).removeprefix(PRELUDE)
+    return {name for name, text in FEATURES.items() if re.search(text, source)}
