@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hlsc.errors import HlscError
-from hlsc.ir import Process, Region
+from hlsc.ir import Design, Process, Region
 from hlsc.schedule.sdc import Schedule
 from hlsc.synth import SynthResult, synthesize
 
@@ -92,7 +92,7 @@ def advise(
     trials = _Trials(sources, top, options)
     function = re.sub(r"_\d+$", "", process.name) if process.name != top else top
     if s.limit.kind == "port":
-        return _ports(trials, function, process, region, s)
+        return _ports(trials, function, result.design, process, region, s)
     memory = re.search(r"through memory (\w+)", s.limit.text)
     if s.limit.kind == "recurrence" and memory:
         return _dependence(trials, function, process, region, s, _array(memory.group(1), process))
@@ -134,25 +134,30 @@ def _array(memory: str, process: Process) -> str:
     return re.sub(r"(_\d+)+$", "", memory) if len(same) > 1 else memory
 
 
+def _declared(design: Design, process: Process, memory: str) -> str:
+    """The name in the top function of an array that comes from there; "" for any other."""
+    outside = next((m.external for m in process.memories if m.name == memory), None)
+    arguments = {p.name: p.part.argument if p.part else p.name for p in design.ports}
+    return arguments.get(
+        outside or "", next((b.array for b in design.buffers if b.name == outside), "")
+    )
+
+
 def _ports(
-    trials: _Trials, function: str, process: Process, region: Region, s: Schedule
+    trials: _Trials, function: str, design: Design, process: Process, region: Region, s: Schedule
 ) -> Advice | None:
     """Partition the array of the binding port, then that of the next, as long as it helps."""
     chosen: list[_Pragma] = []
     present, at = s, process
     while present.limit and present.limit.kind == "port" and trials.left > 0:
         memory, users = _users(present)
-        external = next((m.external for m in at.memories if m.name == memory), None)
         if not memory or not users:
             return _so_far(chosen, function, s, present) or Advice(
                 "one end of a stream moves one word per cycle: make the word wider"
             )
         array = _array(memory, at)
-        if external:
-            return _so_far(chosen, function, s, present) or Advice(
-                f"an argument in a memory outside has the ports that it has: copy {array} into a local "
-                "array and partition that"
-            )
+        if outside := _declared(design, at, memory):
+            array, function = outside, trials.top
         best = _best(trials, chosen, function, array, users, process, region, present)
         if best is None:
             break

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -129,3 +130,30 @@ def test_what_is_foreign_is_escaped(matmul: Explanation) -> None:
     page = html(matmul)
     assert "k &lt; N" in page and "k < N" not in page
     assert "#pragma HLS ARRAY_PARTITION" in page and "#pragma HLS ARRAY_PARTITION" in text(matmul)
+
+
+ARGUMENT = """\
+#include <hls_stream.h>
+typedef hls::stream<int> S;
+void sum(const int words[8], S& s) {
+add:
+  for (int i = 0; i < 2; ++i) {
+#pragma HLS PIPELINE II=1
+    s.write(words[4 * i] + words[4 * i + 1] + words[4 * i + 2] + words[4 * i + 3]);
+  }
+}
+void pass(S& s, S& out) { for (int i = 0; i < 2; ++i) out.write(s.read()); }
+extern "C" void top(const int a[8], S& out) {
+#pragma HLS DATAFLOW
+  S s;
+  sum(a, s);
+  pass(s, out);
+}
+"""
+
+
+def test_array_arguments_are_partitioned_where_they_are_declared(tmp_path: Path) -> None:
+    (tmp_path / "top.cpp").write_text(ARGUMENT)
+    said = text(explain([tmp_path / "top.cpp"], "top"))
+    assert "with these the loop has II 1 instead of 2 (tried)" in said
+    assert re.search(r"#pragma HLS ARRAY_PARTITION variable=a type=\w+.* \(in top\)", said), said
