@@ -4,6 +4,7 @@
     make fuzz-hlsc N=300 [SEED=7]    (python -m fuzz -n 300 --seed 7, with tests/compiler on PYTHONPATH)
 
 tree, statements: programs as trees that print as C++; expressions, bodies, programs: random ones, safe
-by construction; case: a program with its stimuli, as one .cpp file; native, rtl: many cases in one
-build each; check: native against RTL; shrink: delta debugging on the tree.
+by construction; features: what they are made of; case: a program with its stimuli, as one .cpp file;
+native, rtl: many cases in one build each; check: native against RTL; shrink: delta debugging on the
+tree.
 """

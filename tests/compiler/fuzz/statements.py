@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 
 from fuzz.tree import Bit, Expr, Node, Type, Var
 
 
 @dataclass(frozen=True)
-class Stmt(Node):
+class Stmt(Node, abc.ABC):
+    @abc.abstractmethod
     def lines(self) -> list[str]:
-        raise NotImplementedError
+        """Its lines of C++, indented below one another."""
 
 
 def block(body: tuple[Stmt, ...]) -> list[str]:

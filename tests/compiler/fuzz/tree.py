@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 N = TypeVar("N", bound="Node")
 Path = tuple[str | int, ...]
@@ -94,11 +94,14 @@ class Node:
 class Expr(Node):
     type: Type
 
-    reference = False
+    form: ClassVar[str]
+    """How it prints: a format of its fields, unless the class has a `__str__` of its own."""
+
+    reference: ClassVar[bool] = False
     """True for a part select or concatenation that C++ holds as a reference class."""
 
     def __str__(self) -> str:
-        raise NotImplementedError
+        return self.form.format_map(vars(self))
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,7 @@ class Const(Expr):
 class Var(Expr):
     name: str
 
-    def __str__(self) -> str:
-        return self.name
+    form = "{name}"
 
 
 @dataclass(frozen=True)
@@ -155,8 +157,7 @@ class Unary(Expr):
     op: str
     a: Expr
 
-    def __str__(self) -> str:
-        return f"({self.op}{self.a})"
+    form = "({op}{a})"
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,7 @@ class Binary(Expr):
     a: Expr
     b: Expr
 
-    def __str__(self) -> str:
-        return f"({self.a} {self.op} {self.b})"
+    form = "({a} {op} {b})"
 
 
 @dataclass(frozen=True)
@@ -200,9 +200,7 @@ class Select(Expr):
     a: Expr
     b: Expr
 
-    def __str__(self) -> str:
-        t = self.type.cpp
-        return f"({self.cond} ? {t}({self.a}) : {t}({self.b}))"
+    form = "({cond} ? {type.cpp}({a}) : {type.cpp}({b}))"
 
 
 @dataclass(frozen=True)
@@ -214,9 +212,7 @@ class Range(Expr):
     lo: Expr
 
     reference = True
-
-    def __str__(self) -> str:
-        return f"{self.a}.range({self.hi}, {self.lo})"
+    form = "{a}.range({hi}, {lo})"
 
 
 @dataclass(frozen=True)
@@ -224,8 +220,7 @@ class Bit(Expr):
     a: Expr
     at: Expr
 
-    def __str__(self) -> str:
-        return f"bool({self.a}[{self.at}])"
+    form = "bool({a}[{at}])"
 
 
 @dataclass(frozen=True)
@@ -234,9 +229,7 @@ class Concat(Expr):
     b: Expr
 
     reference = True
-
-    def __str__(self) -> str:
-        return f"({self.a}, {self.b})"
+    form = "({a}, {b})"
 
 
 @dataclass(frozen=True)
@@ -246,8 +239,7 @@ class Method(Expr):
     a: Expr
     name: str
 
-    def __str__(self) -> str:
-        return f"{self.a}.{self.name}()"
+    form = "{a}.{name}()"
 
 
 @dataclass(frozen=True)
