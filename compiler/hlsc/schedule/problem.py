@@ -20,12 +20,11 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hlsc.ir import SIDE_EFFECTS, Loc, Memory, Node, Process, Region
-from hlsc.schedule.delays import Cost, Timing, has_ports
-from hlsc.schedule.ports import deal_ports, port_name
-from hlsc.schedule.predicates import Predicates
+from hlsc.ir import SIDE_EFFECTS, Loc, Node, Process, Region
+from hlsc.schedule.delays import Cost, Timing
+from hlsc.schedule.order import Order
 from hlsc.schedule.prepare import find_accumulators
-from hlsc.schedule.sharing import governed, shared_nodes
+from hlsc.schedule.sharing import Pool, pools_of
 
 __all__ = [
     "END",
@@ -33,7 +32,6 @@ __all__ = [
     "LEAVES",
     "ORIGIN",
     "Constraint",
-    "Pool",
     "Problem",
     "Value",
     "build",
@@ -68,24 +66,6 @@ class Value:
     latency: int
     width: int
     users: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Operations of one kind, in order, that share operators.
-
-    `choice[i]`: operation i takes one of the first so many of them; `said`: where, by that number.
-    """
-
-    name: str
-    op: str
-    choice: Mapping[int, int]
-    said: Mapping[int, Loc | None]
-
-    def levels(self) -> list[tuple[int, tuple[int, ...]]]:
-        """(operators, operations that have no others): at most so many of these in one slot."""
-        sizes = sorted(set(self.choice.values()))
-        return [(k, tuple(i for i, c in self.choice.items() if c <= k)) for k in sizes]
 
 
 @dataclass(frozen=True)
@@ -155,26 +135,14 @@ class _Build:
         shared: Mapping[str, Cost],
     ) -> None:
         self.region, self.timing, self.after = region, timing, after
-        pools = shared_nodes(region)
-        self.shared = {n.id: shared[pool] for pool, nodes in pools.items() for n in nodes}
-        self.pools = tuple(
-            Pool(
-                pool,
-                nodes[0].op,
-                {n.id: n.value or 1 for n in nodes},
-                {a.limit: a.loc for n in nodes for a in governed(process, n, region.by_id())},
-            )
-            for pool, nodes in pools.items()
-        )
+        self.pools = pools_of(process, region)
+        self.shared = {i: shared[pool.name] for pool in self.pools for i in pool.choice}
         self.by_id = region.by_id()
         self.memories = {m.name: m for m in process.memories}
         self.overlap = region.is_loop and region.pipelined
         self.constraints: list[Constraint] = []
         self.users: dict[int, set[int]] = {}
         self.accumulators: dict[int, tuple[int, int]] = {}
-        self.predicates = Predicates(region)
-        self.exclusive: set[tuple[int, int]] = set()
-        self.port_of: dict[int, int] = {}
         self.var_users: dict[str, set[int]] = {}
         self.wishes: list[Constraint] = []
         self.ops = [n for n in region.nodes if n.op not in LEAVES and n.op not in {"zext", "sext"}]
@@ -330,118 +298,6 @@ class _Build:
             found += [(n.id, v, base) for v in sorted(late - implied)]
         return found
 
-    # ---------------------------------------------------------------------- order and memory
-
-    def _channels(self) -> None:
-        groups: dict[tuple[str, str], list[Node]] = {}
-        for n in self.ops:
-            if n.op in {"read", "empty", "write", "out"}:
-                side = "in" if n.op in {"read", "empty"} else "out"
-                groups.setdefault((side, n.ref or ""), []).append(n)
-        for nodes in groups.values():
-            self._ordered(nodes)
-        if self.after:
-            for w in self.ops:
-                for r in self.ops:
-                    comes_back = w.op == "write" and r.op == "read" and (w.ref, r.ref) in self.after
-                    if not comes_back or not self._before(w, r):
-                        continue
-                    if not self.predicates.exclusive(w.pred, r.pred):
-                        self._edge(w.id, r.id, 1, why="order")
-
-    def _before(self, a: Node, b: Node) -> bool:
-        if not hasattr(self, "_place"):
-            self._place = {n.id: k for k, n in enumerate(self.region.nodes)}
-        return self._place[a.id] < self._place[b.id]
-
-    def _ordered(self, nodes: list[Node]) -> None:
-        """Accesses to one end of one channel, in program order."""
-
-        def gap(a: Node, b: Node) -> int | None:
-            """Least cycles from a to b behind it; None: no order."""
-            if a.op == b.op == "empty":
-                return None
-            return 0 if a.op == "empty" else 1
-
-        exact = len(nodes) <= 48
-        for k, a in enumerate(nodes):
-            for b in nodes[k + 1 :] if exact else nodes[k + 1 : k + 2]:
-                g = gap(a, b) if exact else 1
-                if g is None:
-                    continue
-                if g and exact and self.predicates.exclusive(a.pred, b.pred):
-                    g = 0
-                self._edge(a.id, b.id, g, why="order")
-        later = nodes if exact else nodes[-1:]
-        for b in later:  # b of one iteration, a of the next
-            for a in nodes if exact else nodes[:1]:
-                g = gap(b, a)
-                if a is not b and g is not None:
-                    self._edge(b.id, a.id, g, 1, "order")
-
-    def _memory(self) -> list[tuple[str, tuple[int, ...]]]:
-        ports: list[tuple[str, tuple[int, ...]]] = []
-        for name, memory in sorted(self.memories.items()):
-            nodes = [n for n in self.ops if n.op in {"load", "store"} and n.ref == name]
-            if not nodes:
-                continue
-            self._hazards(nodes, 0 if memory.external is None else 1)
-            self._tokens(nodes, memory)
-            if not has_ports(memory):
-                continue
-            dealt = deal_ports(memory, nodes, lambda a, b: self.predicates.exclusive(a.pred, b.pred))
-            self.port_of |= dealt
-            for port in sorted(set(dealt.values())):
-                group = [n for n in nodes if dealt[n.id] == port]
-                if len(group) > 1:
-                    ports.append((port_name(memory, port), tuple(n.id for n in group)))
-                    for k, a in enumerate(group):
-                        for b in group[k + 1 :]:
-                            stores = a.op == b.op == "store"
-                            if stores and self.predicates.exclusive(a.pred, b.pred):
-                                self.exclusive.add((a.id, b.id))
-        return ports
-
-    def _tokens(self, nodes: list[Node], memory: Memory) -> None:
-        """A half between processes is touched behind the token that it was waited for with, and its
-        words are there before the token that gives it on."""
-        for token in self.ops:
-            for n in nodes:
-                if token.op == "read" and token.ref == memory.take:
-                    distance = 0 if self._before(token, n) else 1
-                    self._edge(token.id, n.id, 0, distance, "order")
-                elif token.op == "write" and token.ref == memory.give:
-                    distance = 0 if self._before(n, token) else 1
-                    self._edge(n.id, token.id, self.costs[n.id].latency, distance, "order")
-
-    def _hazards(self, nodes: list[Node], after_read: int) -> None:
-        """`after_read`: cycles from a read to a write of its word; 0 where reads come first in a cycle,
-        which is not known of memories outside."""
-        facts = self.region.dependences
-        for k, a in enumerate(nodes):
-            for j, b in enumerate(nodes):
-                if a.op == b.op == "load" or self.predicates.different_constants(a.args[0], b.args[0]):
-                    continue
-                kind = {"store": {"load": "RAW", "store": "WAW"}, "load": {"store": "WAR"}}[a.op][b.op]
-                gap = after_read if kind == "WAR" else 1
-                mine = [f for f in facts if f.memory == a.ref and f.kind in {"", kind}]
-                if k < j:  # a stands before b: the same iteration
-                    if any(not f.inter for f in mine):
-                        pass
-                    elif kind == "WAW" and self.predicates.exclusive(a.pred, b.pred):
-                        self._edge(a.id, b.id, 0, why="memory")
-                    elif kind != "WAW" and self.predicates.apart(a, b):
-                        pass
-                    else:
-                        self._edge(a.id, b.id, gap, why="memory")
-                if a is b:  # one store, iterations apart: in order by itself
-                    continue
-                distances = [f.distance for f in mine if f.inter]
-                if not distances:
-                    self._edge(a.id, b.id, gap, 1, "memory")
-                elif None not in distances:
-                    self._edge(a.id, b.id, gap, max(d or 1 for d in distances), "memory")
-
     # ------------------------------------------------------------------------------ whole
 
     def problem(self) -> Problem:
@@ -493,8 +349,9 @@ class _Build:
         for n in self.ops:
             self._edge(n.id, END, max(0, self.costs[n.id].latency - 1), why="end")
         self._paths()
-        self._channels()
-        ports = self._memory()
+        order = Order(region, self.ops, self.costs, self.memories, self.after, self._edge)
+        order.channels()
+        ports = order.memory()
         for i in [n.id for n in self.ops] + pseudo[1:]:
             self.constraints.append(Constraint(ORIGIN, i, 0, 0, "start"))
         values = []
@@ -513,11 +370,11 @@ class _Build:
             wishes=tuple(dict.fromkeys(self.wishes)),
             values=tuple(values),
             ports=tuple(ports),
-            exclusive=frozenset(self.exclusive),
+            exclusive=frozenset(order.exclusive),
             early=frozenset(early),
             live=live,
             accumulators=self.accumulators,
             slow=self.slow,
-            port_of=self.port_of,
+            port_of=order.port_of,
             pools=self.pools,
         )

@@ -13,16 +13,57 @@ operation whose origin LLVM has lost counts for every limit of its kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hlsc.ir import SHAREABLE, Allocation, Loc, Node, Process, Region
 
-__all__ = ["Sharing", "governed", "inner_loc", "mark", "shared_nodes", "sharing"]
+__all__ = [
+    "Pool",
+    "Sharing",
+    "governed",
+    "inner_loc",
+    "mark",
+    "pools_of",
+    "shared_nodes",
+    "sharing",
+]
 
 _INNER = -1  # among the scopes of a place
 
 Sharing = Callable[[Node, Mapping[int, Node]], "tuple[str, int] | None"]
 """Pool and number of operators to choose from of a node; None: it has an operator of its own."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Operations of one kind, in order, that share operators.
+
+    `choice[i]`: operation i takes one of the first so many of them; `said`: where, by that number.
+    """
+
+    name: str
+    op: str
+    choice: Mapping[int, int]
+    said: Mapping[int, Loc | None]
+
+    def levels(self) -> list[tuple[int, tuple[int, ...]]]:
+        """(operators, operations that have no others): at most so many of these in one slot."""
+        sizes = sorted(set(self.choice.values()))
+        return [(k, tuple(i for i, c in self.choice.items() if c <= k)) for k in sizes]
+
+
+def pools_of(process: Process, region: Region) -> tuple[Pool, ...]:
+    """The pools that marked nodes of a region draw on."""
+    by_id = region.by_id()
+    return tuple(
+        Pool(
+            name,
+            nodes[0].op,
+            {n.id: n.value or 1 for n in nodes},
+            {a.limit: a.loc for n in nodes for a in governed(process, n, by_id)},
+        )
+        for name, nodes in shared_nodes(region).items()
+    )
 
 
 def governed(process: Process, n: Node, by_id: Mapping[int, Node]) -> list[Allocation]:
