@@ -128,3 +128,30 @@ def test_refusals(tmp_path: Path, body: str, argument: str, message: str) -> Non
     with pytest.raises(HlscError, match=re.escape(message)) as caught:
         synthesize([tmp_path / "top.cpp"], "top")
     assert re.match(r"\S*top\.cpp:\d+: ", str(caught.value)), str(caught.value)
+
+
+STRUCTURE = """\
+#include <ap_int.h>
+#include <hls_stream.h>
+struct Scale { short gain; ap_int<5> up; bool on; };
+extern "C" void top(hls::stream<int>& in, hls::stream<int>& out, Scale by) {
+#pragma HLS INTERFACE s_axilite port=by
+  for (int i = 0; i < 4; ++i) {
+    int x = in.read();
+    out.write(by.on ? x * by.gain + int(by.up) : x);
+  }
+}
+"""
+
+
+def test_a_structure_by_value_is_one_register_of_its_members(tmp_path: Path) -> None:
+    (tmp_path / "top.cpp").write_text(STRUCTURE)
+    made = synthesize([tmp_path / "top.cpp"], "top")
+    (port,) = (p for p in made.design.ports if p.name == "by")
+    assert (port.kind, port.direction, port.width, port.offset) == ("s_axilite", "in", 22, 0x10)
+    words = [5, 0, 7, 1 << 20]
+    for gain, up, on in ((-300, 9, 1), (77, -16, 1), (5, 5, 0)):
+        packed = (gain & 0xFFFF) | (up & 31) << 16 | on << 21
+        run = interpret(made.design, {"in": words}, {"by": packed})
+        expected = [x * gain + up if on else x for x in words]
+        assert run.streams["out"] == [x & 0xFFFFFFFF for x in expected]

@@ -185,6 +185,12 @@ def refused(path: Path, argument: str, body: str) -> str:
             "must have a factor of at most 4, not 9",
         ),
         (
+            "int a[4]",
+            "#pragma HLS ARRAY_PARTITION variable=a cyclic factor=2\n"
+            "#pragma HLS INTERFACE ap_none port=a\na[in.read() & 3] = 1;",
+            "INTERFACE of 'a' must be ap_memory, not ap_none: a bank of it has 2 words",
+        ),
+        (
             "int* a",
             "#pragma HLS ARRAY_PARTITION variable=a\n*a = in.read();",
             "must name an array, not 'a'",
@@ -216,6 +222,37 @@ def test_in_a_dataflow_function(tmp_path: Path) -> None:
     assert [p.name for p in made.design.ports] == ["in", "a_0", "a_1"]
     run = interpret(made.design, {"in": [5, 6, 7, 8]}, {}, arrays={"a_0": [0, 0], "a_1": [0, 0]})
     assert run.arrays == {"a_0": [5, 7], "a_1": [6, 8]}
+
+
+LAYER = """\
+#include <ap_int.h>
+extern "C" void layer(const ap_int<6> x[4], ap_int<14> y[2]) {
+#pragma HLS ARRAY_RESHAPE variable=x complete dim=0
+#pragma HLS ARRAY_PARTITION variable=y complete dim=0
+#pragma HLS INTERFACE ap_vld port=x
+#pragma HLS INTERFACE ap_none port=y
+#pragma HLS PIPELINE II=1
+  for (int k = 0; k < 2; ++k) y[k] = x[k] * x[k + 1] + x[3];
+}
+"""
+
+
+def test_whole_arrays_by_wires(tmp_path: Path, rng) -> None:
+    """As hls4ml writes its layers."""
+    (tmp_path / "layer.cpp").write_text(LAYER)
+    made = synthesize([tmp_path / "layer.cpp"], "layer")
+    ports = {p.name: (p.kind, p.direction, p.width) for p in made.design.ports}
+    assert ports == {
+        "x": ("ap_vld", "in", 24),
+        "y_0": ("ap_none", "out", 14),
+        "y_1": ("ap_none", "out", 14),
+    }
+    x = [int(v) for v in rng.integers(-32, 32, 4)]
+    run = interpret(made.design, {}, {"x": sum((v & 63) << (6 * k) for k, v in enumerate(x))})
+    assert [run.scalars[f"y_{k}"] for k in range(2)] == [
+        (x[k] * x[k + 1] + x[3]) & 0x3FFF for k in range(2)
+    ]
+    assert "x_ap_vld" in made.text and "y_0_ap_vld" not in made.text
 
 
 def test_a_bank_that_no_index_reaches_keeps_its_pins(tmp_path: Path) -> None:

@@ -88,6 +88,9 @@ SUPPORTED = {
         % "int p = in.read() * n;\n#pragma HLS BIND_OP variable=p op=mul impl=fabric\nout.write(p);",
         "ap_uint<9> n",
     ),
+    "structures by value": top(
+        "out.write(in.read() * p.a + p.b);", "P p", "struct P { short a; char b; };\n"
+    ),
     "array arguments: `ap_memory`": top(
         "out.write(in.read() + a[1]); b[3] = 2;", "const int a[4], int b[4]"
     ),
@@ -170,7 +173,10 @@ REFUSED = {
         top("ap_fixed<8, 3> x = in.read(); out.write(int(x));", before="#include <ap_fixed.h>\n"),
         "use ap_int with a stated binary point",
     ),
-    "floating point": (top("out.write(int(in.read() * 1.5f));"), "floating point is not supported"),
+    "floating point, but for constants that the compiler computes": (
+        top("out.write(int(in.read() * 1.5f));"),
+        "floating point is not supported",
+    ),
     "recursion": (
         top("out.write(f(in.read()));", before="int f(int n) { return n ? f(n - 1) + n : 0; }\n"),
         "must not call itself",

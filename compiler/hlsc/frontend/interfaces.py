@@ -40,6 +40,7 @@ _LEGAL = {
     "in": ("s_axilite", "ap_none"),
     "out": ("s_axilite", "ap_vld", "ap_none"),
     "array": ("ap_memory",),
+    "cut": ("ap_memory", "ap_none", "ap_vld"),
 }
 
 
@@ -153,7 +154,8 @@ def _assign(
         if not is_return and (wrong := mine.get("control")):
             raise wrong.error(f"{wrong.pragma.options['mode']} must stand with port=return")
         kind = pragma.pragma.options["mode"] if pragma else _default(a, control)
-        if kind not in _LEGAL[a.kind]:
+        legal = _LEGAL["cut" if a.kind == "array" and a.part else a.kind]
+        if kind not in legal:
             what = {
                 "stream": "a stream",
                 "in": "an input scalar",
@@ -161,7 +163,7 @@ def _assign(
                 "array": "an array",
             }[a.kind]
             assert pragma is not None
-            raise pragma.error(f"of '{a.source}' must be {' or '.join(_LEGAL[a.kind])}: it is {what}")
+            raise pragma.error(f"of '{a.source}' must be {' or '.join(legal)}: it is {what}")
         direction = a.kind if a.kind in ("in", "out") else directions.get(a.name, "")
         if not direction:
             raise SourceError(

@@ -97,6 +97,13 @@ def _bank(process: Process, port: Port, plan: Plan, bank: _Bank) -> tuple[Proces
     direction = "inout" if len(ops) == 2 else "in" if ops == {"load"} else "out"
     memories = tuple(m for m in process.memories if m.name not in names)
     new = replace(port, name=part.name, width=width, direction=direction, depth=plan.depth, part=part)
+    if plan.depth > 1 and port.kind != "ap_memory":
+        raise SourceError(
+            f"INTERFACE of '{part.argument}' must be ap_memory, not {port.kind}: a bank of it has "
+            f"{plan.depth} words",
+            port.loc,
+            "partition or reshape it completely",
+        )
     if plan.depth > 1:
         return replace(process, regions=regions, memories=(*memories, word)), new
     if direction == "inout":
@@ -106,7 +113,8 @@ def _bank(process: Process, port: Port, plan: Plan, bank: _Bank) -> tuple[Proces
             plan.loc,
             "copy them into a local array, and back at the end",
         )
-    new = replace(new, kind="ap_none" if direction == "in" else "ap_vld", depth=0)
+    usual = "ap_none" if direction == "in" else "ap_vld"
+    new = replace(new, kind=usual if port.kind == "ap_memory" else port.kind, depth=0)
     regions = tuple(_wires(r, word, new) for r in regions)
     args = (Arg(new.name, width, new.name),) if direction == "in" else ()
     return replace(process, regions=regions, memories=memories, args=(*process.args, *args)), new
