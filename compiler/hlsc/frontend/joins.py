@@ -198,10 +198,8 @@ def buffers_of(
     halves = 2 if area.body else 1
     for alloca, s in area.buffers.items():
         name, (first, second) = alloca[1:], (names[i] for i in s.users)
-        for process, what in ((first, "written"), (second, "used")):
-            loads, stores = _accesses(module.function(f"hlsc.p.{process}"), f"%b.{name}")
-            if not (stores if what == "written" else loads or stores):
-                raise SourceError(f"array '{name}' must be {what} by '{process}'", s.loc)
+        if not _accesses(module.function(f"hlsc.p.{first}"), f"%b.{name}")[1]:
+            raise SourceError(f"array '{name}' must be written by '{first}'", s.loc)
         kind = f"[{halves} x {s.type}]"
         tokens = token_names(area, alloca)
         said = facts.get(name, ArrayFacts())

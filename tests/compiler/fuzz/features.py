@@ -59,6 +59,8 @@ FEATURES = {
     "LOOP_TRIPCOUNT": r"LOOP_TRIPCOUNT",
     "AXI4-Stream words": r"packed<",
     "dataflow": r"#pragma HLS DATAFLOW",
+    "dataflow loop": r"for \(int32_t t = 0; .*\{\n *#pragma HLS DATAFLOW",
+    "array between processes": r"process\d+\((?:\w+, )*a\d+, t\);",
     "stream depth": r"#pragma HLS STREAM",
     "array of streams": r"hls::stream<[^;]*> fork\[",
     "scalar input": r", \S+ arg\d",

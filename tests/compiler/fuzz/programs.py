@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random programs with their arguments and stimuli: one process, or processes joined by FIFOs."""
+"""Random programs with their arguments and stimuli: one process, or processes joined by FIFOs or, in a
+DATAFLOW loop, by arrays."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from fuzz.statements import (
     Stmt,
     Text,
 )
+from fuzz.tiles import tiles
 from fuzz.tree import (
     INT,
     Expr,
@@ -57,7 +59,8 @@ def sample(seed: int, number: int, runs: int = 3, room: int = 16) -> Sample:
     """
     draw = random.Random(f"{seed} {number}")
     make = _Programs(draw, f"fuzz_{seed}_{number}", room)
-    program = make.dataflow() if draw.random() < 0.35 else make.single()
+    kind = draw.random()
+    program = tiles(make) if kind < 0.1 else make.dataflow() if kind < 0.35 else make.single()
     return Sample(program, tuple(make.arguments), make.stimuli(runs), draw.choice(CLOCKS))
 
 
