@@ -118,7 +118,9 @@ _MAIN = r"""
     }
     std::map<std::string, size_t> at; std::map<std::string, int> offered;
     long cycle = 0; bool done = false;
-    m.ap_clk = 0; set(d.start, 1);
+    m.ap_clk = 0; m.eval();
+    if (!get(d.idle) || get(d.done)) { std::printf("handshake before the start\n"); return 1; }
+    set(d.start, 1);
     for (; cycle < limit && !done; cycle++) {
       for (auto &i : d.ins) {
         auto &v = feed[i.name]; size_t p = at[i.name]; int &o = offered[i.name];
@@ -137,7 +139,7 @@ _MAIN = r"""
       }
       for (auto &r : d.results) if (get(r.vld)) scalars[r.name] = get(r.data);
       done = get(d.done);
-      if (done != (bool)get(d.ready) || (done && get(d.idle))) { std::printf("handshake\n"); return 1; }
+      if (done != (bool)get(d.ready) || (cycle && get(d.idle))) { std::printf("handshake\n"); return 1; }
       m.ap_clk = 1; m.eval();
       m.ap_clk = 0;
     }
@@ -145,6 +147,7 @@ _MAIN = r"""
     for (auto &i : d.ins) set(i.valid, 0);
     for (auto &o : d.outs) set(o.ready, 0);
     m.eval();
+    if (done && !get(d.idle)) { std::printf("handshake behind the end\n"); return 1; }
     std::printf("run %s %d %ld\n", name.c_str(), done, cycle);
     for (auto &i : d.ins) {
       std::printf("left %s %zu\n", i.name.c_str(), feed[i.name].size() - at[i.name]);

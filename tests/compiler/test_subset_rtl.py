@@ -60,6 +60,25 @@ def test_functions_that_are_called_one_after_the_other(rng, seed, stall) -> None
 
 
 @pytest.mark.parametrize("stall", STALLS)
+def test_scalars_and_block_control_by_wires(rng, seed, stall) -> None:
+    """ap_vld written many times, ap_none, a return value; called twice, from start to done."""
+    for n in (0, 1, 20):
+        words = [rng.integers(-500, 500, n)] if n else []
+        agree("wires", {"in": words}, {"n": n}, stall, seed)
+
+
+def test_a_top_without_control_runs_again_and_again(rng, seed) -> None:
+    source = [SUBSET / "free_running.cpp"]
+    frames = rng.integers(-1000, 1000, (6, 4))
+    native = Kernel(source, "free_running")
+    expected = [native.run({"in": [f]}, {"gain": -77}).streams["out"][0] for f in frames]
+    rtl = rtl_kernel(source, "free_running")
+    for stall in STALLS:
+        run = rtl.run({"in": [frames.reshape(-1)]}, {"gain": -77}, stall=stall, seed=seed)
+        assert np.array_equal(np.concatenate(run.streams["out"]), np.concatenate(expected)), stall
+
+
+@pytest.mark.parametrize("stall", STALLS)
 def test_arrays_between_processes(rng, seed, stall) -> None:
     for n in (0, 8, 3):
         agree("buffers", {"in": [rng.integers(-500_000, 500_000, 32)]}, {"n": n}, stall, seed)
