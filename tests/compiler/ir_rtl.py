@@ -139,7 +139,8 @@ _MAIN = r"""
       }
       for (auto &r : d.results) if (get(r.vld)) scalars[r.name] = get(r.data);
       done = get(d.done);
-      if (done != (bool)get(d.ready) || (cycle && get(d.idle))) { std::printf("handshake\n"); return 1; }
+      bool idle = get(d.idle);
+      if (done != (bool)get(d.ready) || (cycle && idle)) { std::printf("handshake\n"); return 1; }
       m.ap_clk = 1; m.eval();
       m.ap_clk = 0;
     }
