@@ -126,3 +126,14 @@ def test_arrays_between_processes_that_are_refused(tmp_path: Path, body: str, me
     with pytest.raises(HlscError, match=re.escape(message)) as caught:
         synthesize([tmp_path / "top.cpp"], "top")
     assert re.match(r"\S*top\.cpp:\d+: ", str(caught.value)), str(caught.value)
+
+
+def test_a_pointer_that_a_loop_moves_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "top.cpp").write_text(
+        PROCESSES + 'extern "C" void top(S& in, S& out) {\n  int a[8];\n  int* p = a;\n'
+        "  while (in.read()) *p++ = in.read();\n  out.write(a[in.read() & 7]);\n}\n"
+    )
+    message = "a pointer must not change from one pass of control flow to another; index the array"
+    with pytest.raises(HlscError, match=message) as caught:
+        synthesize([tmp_path / "top.cpp"], "top")
+    assert re.match(r"\S*top\.cpp:\d+: ", str(caught.value)), str(caught.value)
