@@ -38,7 +38,9 @@ def buffer_bram36(b: Buffer) -> float:
     """Block RAM36 of a bank between processes, all halves counted."""
     if b.style != "bram":
         return 0.0
-    return b.halves * bram36(b.width, b.depth - b.half) if b.turns else bram36(b.width, b.depth)
+    if b.turns:
+        return b.halves * bram36(b.width, b.depth - b.half, two_ports=True)
+    return bram36(b.width, b.depth)
 
 
 def process_estimate(

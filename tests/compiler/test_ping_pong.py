@@ -71,7 +71,7 @@ def test_every_kind_of_memory_is_there(built) -> None:
     rows = {x["name"]: x for x in built.right.report["memories"]}
     styles = {n: (x["style"], x["halves"], x["bram36"]) for n, x in rows.items()}
     assert styles == {
-        "a": ("bram", 2, 1.0),  # a RAM per half: one process reads two words per cycle
+        "a": ("bram", 2, 2.0),  # a RAM per half: one process reads two words per cycle
         **{f"b__{k}": ("register", 2, 0.0) for k in range(4)},
         "c": ("lutram", 2, 0.0),
         "d": ("bram", 2, 0.5),

@@ -14,6 +14,8 @@ Conventions of the text:
 - A scalar is an `iN` parameter; a scalar output a `ptr` parameter that is only stored to; an array
   argument, or an array between processes, a `ptr` parameter to its elements in C++ layout (DEPENDENCE
   names it `p.<argument>` or `b.<array>`).
+- Around what a process does with a half of an array between processes it reads a token, one bit, from
+  one stream and writes one to another (see `Between`).
 - A loop has one latch, whose branch carries `!llvm.loop` metadata with `!{!"hlsc.loop", i32 L}`, where
   L is the key in `Program.loops`; a loop written without pragmas and label has empty facts there.
 - Arrays that remain are allocas in the process function; constant tables are constant globals.
