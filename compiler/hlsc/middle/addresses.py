@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from hlsc.errors import SourceError
 from hlsc.ir import Loc
 from hlsc.middle.bits import signed
+from hlsc.middle.elements import Leaf, leaves_of
 from hlsc.middle.llvmtypes import (
     Access,
     ArrayType,
@@ -176,6 +177,27 @@ class _Resolver:
         parts = tuple(Term(signed(c & _MASK, 64), *k) for k, c in terms.items() if c & _MASK)
         return Access(base.array, signed(offset & _MASK, 64), parts, tuple(known))
 
+    def target(self, v: Value, loc: Loc | None) -> _Pointer:
+        """The address of an access, `s.a` and `s.b` by a condition told apart (`_Choice`)."""
+        return self._members(self.pointer(v, loc))
+
+    def _members(self, p: _Pointer) -> _Pointer:
+        """LLVM writes a choice of members as one address with a chosen byte offset; as an index of the
+        first member it would leave it."""
+        if isinstance(p, _Choice):
+            return replace(p, if_one=self._members(p.if_one), if_zero=self._members(p.if_zero))
+        array = None if p is None else self.defs.get(p.array[1:])
+        if p is None or array is None or array.source_type is None:
+            return p
+        leaves = leaves_of(array.source_type)
+        for t in p.terms if len(leaves) > 1 else ():
+            moved = p.offset + t.coef
+            if t.bits == t.stride == 1 and _leaf_at(leaves, p.offset) is not _leaf_at(leaves, moved):
+                rest = replace(p, terms=tuple(x for x in p.terms if x is not t))
+                one, zero = self._members(replace(rest, offset=moved)), self._members(rest)
+                return _Choice(Local(t.value), one, zero)
+        return p
+
     # Index arithmetic ---------------------------------------------------------------
 
     def linear(
@@ -215,13 +237,9 @@ class _Resolver:
                 terms[k] = terms.get(k, 0) + s * c
             return ca + s * cb, terms
         if i.op == "select" and isinstance(i.args[0], Local):
-            # SROA multiplies an index of 0 or 1 out: the byte offset is 0 or a stride.
+            # SROA multiplies an index of 0 or 1 out: the byte offset is 0 or a stride, behind a member.
             one, zero = i.args[1:]
-            if (
-                isinstance(one, IntConst)
-                and isinstance(zero, IntConst)
-                and 0 in (one.value, zero.value)
-            ):
+            if isinstance(one, IntConst) and isinstance(zero, IntConst):
                 a, b = (signed(x.value, bits) if sign else x.value for x in (one, zero))
                 return b, {(i.args[0].name, 1, False): a - b}
         factor = i.args[1] if len(i.args) == 2 else None
@@ -236,6 +254,20 @@ class _Resolver:
             ca, ta = self.linear(i.args[0], bits, sign, wrap)
             return ca * f, {k: c * f for k, c in ta.items()}
         return leaf
+
+
+def _leaf_at(leaves: Sequence[Leaf], offset: int) -> Leaf | None:
+    """The member of which an element begins at an offset."""
+    for leaf in leaves:
+        left = offset - leaf.offset
+        for extent, stride in leaf.dims:
+            if not 0 <= left < extent * stride:
+                break
+            left %= stride
+        else:
+            if left == 0:
+                return leaf
+    return None
 
 
 def resolve_addresses(function: Function) -> Function:
@@ -253,9 +285,9 @@ def resolve_addresses(function: Function) -> Function:
             if i.op == "call" and i.callee.startswith(_IGNORED):
                 continue
             if i.op == "load":
-                out.extend(_load(i, r.pointer(i.args[0], i.loc), i.name))
+                out.extend(_load(i, r.target(i.args[0], i.loc), i.name))
             elif i.op == "store":
-                out.extend(_store(i, r.pointer(i.args[1], i.loc), (), i.args[0]))
+                out.extend(_store(i, r.target(i.args[1], i.loc), (), i.args[0]))
             elif i.op == "call" and i.callee.startswith(_BLOCK):
                 out.append(_block(i, r))
             elif i.op == "call" and i.args and str(i.arg_types[0]) == "ptr":
