@@ -17,6 +17,7 @@ from hlsc.middle.arithmetic import balance_sums, csd_digits, multiply_by_constan
 from hlsc.middle.bits import evaluate, signed
 from hlsc.middle.graph import Builder
 from hlsc.middle.hoist import hoist_invariants
+from hlsc.middle.lowbits import fold_low_bits
 from hlsc.middle.promote import promote_registers
 from hlsc.middle.ranges import ProcessRanges
 from hlsc.middle.simplify import rebuild, simplify_process
@@ -161,6 +162,7 @@ PASSES: dict[str, Callable[[Process], Process]] = {
     "multiply": per_region(multiply_by_constants),
     "hoist": hoist_invariants,
     "promote": promote_registers,
+    "low bits": fold_low_bits,
     "tidy": lambda p: tidy_variables(simplify_process(p)),
     "all": lambda p: simplify_process(
         narrow_widths(
@@ -207,6 +209,35 @@ def test_ranges_hold_in_random_runs(seed: int) -> None:
         for value in got.streams["y"][:-1]:
             assert r.lo <= value <= r.hi, (str(watch), r, value)
             assert r.slo <= signed(value, watch.width) <= r.shi, (str(watch), r, value)
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "bit", "left"),
+    [
+        (0, 2, 0, ["phi"]),
+        (7, 4, 1, ["trunc"]),
+        (1, -6, 0, ["trunc"]),
+        (1, 4, 2, ["trunc", "phi"]),
+        (2, 3, 0, ["trunc", "phi"]),
+    ],
+)
+def test_low_bits_of_a_counter_decide_conditions(
+    start: int, step: int, bit: int, left: list[str]
+) -> None:
+    """A write where a bit of the counter is 1, one where it is 0: one is left if it never changes."""
+    r = Raw()
+    first, by, one = r.const(start, 8), r.const(step, 8), r.const(1, 1)
+    i = r.add("phi", 8, first, 5)
+    word = r.add("read", IN, ref="x", pred=one)
+    assert r.add("add", 8, i, by) == 5
+    chosen = r.add("extract", 1, i, value=bit)
+    r.add("write", 0, r.add("trunc", 8, word), ref="y", pred=chosen)
+    r.add("write", 0, i, ref="y", pred=r.add("xor", 1, chosen, one))
+    end = r.add("extract", 1, word, value=0)
+    loop = Region("loop", tuple(r.nodes), exit=end, successors=((None, None),))
+    (got,) = simplify_process(fold_low_bits(Process("p", (loop,)))).regions
+    written = [got.by_id()[n.args[0]].op for n in got.nodes if n.op == "write"]
+    assert written == left
 
 
 def test_csd_digits() -> None:

@@ -98,6 +98,30 @@ def test_arrays_between_processes_in_the_interpreter_and_in_the_report(rng) -> N
     assert {x["label"]: x["ii"] for x in made.report["loops"]}["rows"] == 1
 
 
+def test_counters_by_two_reach_both_banks_in_one_cycle(tmp_path: Path) -> None:
+    (tmp_path / "top.cpp").write_text(
+        """#include <hls_stream.h>
+extern "C" void top(hls::stream<int>& in, hls::stream<int>& out) {
+  short t[12];
+#pragma HLS ARRAY_PARTITION variable=t cyclic factor=2
+  for (int i = 0; i < 12; i += 2) {
+#pragma HLS PIPELINE II=1
+    int v = in.read();
+    t[i] = v;
+    t[i + 1] = v >> 16;
+  }
+  for (int i = 0; i < 12; ++i) {
+#pragma HLS PIPELINE II=2
+#pragma HLS UNROLL factor=2
+    out.write(t[i]);
+  }
+}
+"""
+    )
+    made = synthesize([tmp_path / "top.cpp"], "top")
+    assert [x["ii"] for x in made.report["loops"]] == [1, 2] and not made.report["warnings"]
+
+
 PROCESSES = """#include <hls_stream.h>
 #include <ap_int.h>
 typedef hls::stream<int> S;

@@ -21,6 +21,7 @@ from hlsc.middle.induction import Induction
 from hlsc.middle.instructions import Environment
 from hlsc.middle.llvmtext import parse_module, parse_type
 from hlsc.middle.llvmtypes import ArrayType, Function, Instr, IntType, Module, Type
+from hlsc.middle.lowbits import fold_low_bits
 from hlsc.middle.memories import ArrayInfo, MemoryMap, access_size, with_ports
 from hlsc.middle.outside import cut_arguments, cut_ports
 from hlsc.middle.prepare import prepare
@@ -70,7 +71,7 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
     ).validate()
     show("regions", str(design))
     stages: list[tuple[str, Callable[[Process], Process]]] = [
-        ("simplified", lambda p: simplify_process(promote_registers(simplify_process(p)))),
+        ("simplified", _simplified),
         ("balanced", lambda p: simplify_process(_per_region(p, balance_sums))),
     ]
     if options.widths:
@@ -86,6 +87,11 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
             design = _narrow_banks(design)
         show(stage, str(design.validate()))
     return design
+
+
+def _simplified(process: Process) -> Process:
+    process = fold_low_bits(promote_registers(simplify_process(process)))
+    return simplify_process(process)
 
 
 def _per_region(process: Process, change: Callable[[Region], Region]) -> Process:
