@@ -271,57 +271,6 @@ PLAIN = {
 template <int K> int scaled(int v) { return v * K; }
 template <class T> int scaled(int v) { return int(T(v)) * 2; }""",
     ),
-    "chosen_members": (
-        """\
-  T s = {}, u = {};
-  for (int i = 0; i < n; ++i) {
-    unsigned v = in.read();
-    T *p = v & 1 ? &u : &s;
-    short *q = v & 2 ? p->a : p->b;
-    q[i * (v >> 2 & 7) & 3] += v >> 5;
-    p->n += q[i & 3];
-    short (*r)[2] = v & 4 ? p->pair.d : p->pair.c;
-    r[v >> 9 & 1][v >> 8 & 1] ^= p->n;
-    out.write(p->n - r[i & 1][v & 1]);
-  }
-  int sum = 0;
-  for (int i = 0; i < 4; ++i) {
-#pragma HLS PIPELINE II=1
-    const short *q = i & 1 ? s.a : i & 2 ? u.a : u.b;
-    sum += q[3 - i] * (i + 1) - s.pair.c[i >> 1][i & 1] + u.pair.d[i & 1][i >> 1];
-  }
-  out.write(sum);""",
-        """struct P { short c[2][2]; short d[2][2]; };
-struct T { int n; short a[4]; short b[4]; P pair; };""",
-    ),
-    "counters_by_two_and_four": (
-        """\
-  ap_int<16> t[12], u[16], w[4][4];
-#pragma HLS ARRAY_PARTITION variable=t cyclic factor=2
-#pragma HLS ARRAY_PARTITION variable=u cyclic factor=4
-#pragma HLS ARRAY_PARTITION variable=w cyclic factor=2 dim=1
-  for (int r = 0; r < n; ++r) {
-    for (int i = 1; i < 12; i += 2) {
-#pragma HLS PIPELINE II=1
-      int v = in.read();
-      t[i] = v;
-      t[i - 1] = v >> 16;
-    }
-    for (int i = 0; i < 16; ++i) {
-#pragma HLS PIPELINE II=1
-#pragma HLS UNROLL factor=4
-      u[i] = t[i % 12] + r;
-    }
-    for (int y = 2; y >= 0; y -= 2)
-      for (int x = 0; x < 4; ++x) {
-#pragma HLS PIPELINE II=1
-        w[y][x] = u[4 * y + x];
-        w[y + 1][x] = u[4 * y + 4 + x] ^ r;
-      }
-    for (int i = 0; i < 16; ++i) out.write(w[i & 3][i / 4]);
-  }""",
-        "",
-    ),
     "inline_off_and_streams": (
         """\
   int s = 0;
