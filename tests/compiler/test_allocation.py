@@ -125,6 +125,24 @@ def test_a_limit_per_instantiation(tmp_path: Path) -> None:
     assert rows == {2: (2, 6), 9: (3, 3)}
 
 
+def test_a_limit_speaks_of_the_process_that_has_its_function(tmp_path: Path) -> None:
+    """Counters that hlsc makes have no origin; where nothing is of the function they count for none."""
+    processes = f"""void give(S& s, int a[8]) {{
+  for (int i = 0; i < 8; i += 2) {{
+    a[i] = s.read();
+    a[i + 1] = s.read() * 5;
+  }}
+}}
+void take(int a[8], S& s) {{
+{limit("operation instances=add limit=1")}  for (int i = 0; i < 8; ++i) s.write(a[i] + i);
+}}"""
+    body = (
+        "for (int k = 0; k < 3; ++k) {\n#pragma HLS DATAFLOW\nint a[8];\ngive(in, a);\ntake(a, out);\n}"
+    )
+    result = made(tmp_path, body, processes)
+    assert {x["process"] for x in result.report["allocations"]} == {"take"}
+
+
 def test_many_operations_are_placed_without_search(tmp_path: Path) -> None:
     body = f"""{limit("operation instances=mul limit=8")}
   short d[32] = {{}};

@@ -140,6 +140,7 @@ void thin(ap_int<200> a[8], S& s) { for (int i = 0; i < 8; ++i) s.write(a[i]); }
         ("S b; wait(in, b, a); give(a, out, b);", "must not stand in a cycle: 'give'"),
         ("S s; fill(in, a); take(a, s); fill(s, a); take(a, out);", "must have two processes, not 4"),
         ("a[3] = 7; fill(in, a); take(a, out);", "must be filled by the first of them"),
+        ("fill(in, a); a[3] += 7; take(a, out);", "must be read by them alone, not beside their calls"),
         ("take(a, out); fill(in, a);", "array 'a' must be written by 'take'"),
         ("ap_int<200> w[8]; wide(in, w); thin(w, out);", "elements of at most 128 bits, not "),
     ],

@@ -98,6 +98,13 @@ def shared_arrays(
         if " store " in line or "@llvm.mem" in line:
             touched |= {derived[v]: meta.loc_of(line, True) for v in values if v in derived}
     for variable in taken:
+        if variable in users and kinds[variable][0].startswith("["):
+            raise SourceError(
+                f"array '{variable[1:]}' between processes must be read by them alone, not beside "
+                "their calls",
+                taken[variable],
+                "read it in the second of them",
+            )
         if variable in users:
             raise _refused(variable, taken[variable])
     found = {}

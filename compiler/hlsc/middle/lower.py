@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from hlsc.errors import SourceError
 from hlsc.frontend.program import Between, Binding, LoopFacts, ProcessCall, Program
-from hlsc.ir import Arg, Design, Port, Process, Region
+from hlsc.ir import Allocation, Arg, Design, Port, Process, Region
 from hlsc.middle.addresses import resolve_addresses
 from hlsc.middle.arithmetic import balance_sums, multiply_by_constants
 from hlsc.middle.banks import Plan
@@ -272,12 +272,19 @@ def _process(
             variables,
             tuple(memories.memories()),
             call.loc or function.loc,
-            call.allocations,
+            _limits(call, function),
         ),
         memories.cut_arguments(),
     )
     ports |= made
     return replace(process, memories=with_ports(process.memories, process.regions))
+
+
+def _limits(call: ProcessCall, function: Function) -> tuple[Allocation, ...]:
+    """Those of functions that the process has anything of: what has lost its origin counts for them."""
+    instrs = [i for b in function.blocks for i in b.instrs]
+    inside = {s for i in instrs if i.loc is not None for s in i.loc.scopes}
+    return tuple(a for a in call.allocations if a.whole or a.scope in inside)
 
 
 def _arrays(function: Function, module: Module, arrays: dict[str, ArrayInfo]) -> dict[str, ArrayInfo]:
