@@ -120,6 +120,8 @@ extern "C" void top(hls::stream<int>& in, hls::stream<int>& out) {
     )
     made = synthesize([tmp_path / "top.cpp"], "top")
     assert [x["ii"] for x in made.report["loops"]] == [1, 2] and not made.report["warnings"]
+    (process,) = made.design.processes
+    assert [m.ports for m in process.memories] == ["1r1w"] * 2  # one access of each kind per bank
 
 
 PROCESSES = """#include <hls_stream.h>

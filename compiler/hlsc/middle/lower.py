@@ -71,7 +71,7 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
     ).validate()
     show("regions", str(design))
     stages: list[tuple[str, Callable[[Process], Process]]] = [
-        ("simplified", _simplified),
+        ("simplified", lambda p: simplify_process(promote_registers(simplify_process(p)))),
         ("balanced", lambda p: simplify_process(_per_region(p, balance_sums))),
     ]
     if options.widths:
@@ -87,11 +87,6 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
             design = _narrow_banks(design)
         show(stage, str(design.validate()))
     return design
-
-
-def _simplified(process: Process) -> Process:
-    process = fold_low_bits(promote_registers(simplify_process(process)))
-    return simplify_process(process)
 
 
 def _per_region(process: Process, change: Callable[[Region], Region]) -> Process:
@@ -264,18 +259,17 @@ def _process(
     loops = {k: bindings.dependences(f) for k, f in program.loops.items()}
     regions, variables = build_regions(env, loops, memories.banks_of(), options.flatten)
     banks |= memories.shared_banks()
-    process, made = cut_arguments(
-        Process(
-            call.name,
-            tuple(regions),
-            tuple(bindings.args),
-            variables,
-            tuple(memories.memories()),
-            call.loc or function.loc,
-            _limits(call, function),
-        ),
-        memories.cut_arguments(),
+    process = Process(
+        call.name,
+        tuple(regions),
+        tuple(bindings.args),
+        variables,
+        tuple(memories.memories()),
+        call.loc or function.loc,
+        _limits(call, function),
     )
+    # Before accesses are counted, which tells what ports a memory has.
+    process, made = cut_arguments(fold_low_bits(process), memories.cut_arguments())
     ports |= made
     return replace(process, memories=with_ports(process.memories, process.regions))
 
