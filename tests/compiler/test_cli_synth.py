@@ -227,7 +227,14 @@ BODIES = {
         ["scale.cpp:9: ", "PIPLINE must be a known pragma", "did you mean PIPELINE?"],
     ),
     "unknown option": (("II = 1", "speed = 1"), ["scale.cpp:9: ", "option 'speed'", "it takes"]),
-    "misplaced pragma": (("PIPELINE II = 1", "DATAFLOW"), ["scale.cpp:9: ", "body of a function"]),
+    "misplaced pragma": (
+        ("PIPELINE II = 1", "ALLOCATION operation instances=mul limit=1"),
+        ["scale.cpp:9: ", "body of a function"],
+    ),
+    "DATAFLOW without processes": (
+        ("PIPELINE II = 1", "DATAFLOW"),
+        ["scale.cpp:9: ", "must consist of declarations, calls of processes"],
+    ),
     "m_axi": (("ap_none", "m_axi"), ["scale.cpp:5: ", "m_axi is not supported yet: take an hls::"]),
     "floating point": (("STEP", "in.read() * 1.5f"), ["scale.cpp:10: ", "floating point"]),
     "syntax": (("STEP", "in.read("), ["scale.cpp:10: ", "clang: expected"]),
