@@ -222,7 +222,9 @@ class Expressions:
         return Binary(BOOL, d.choice("== != < <= > >=".split()), a, b)
 
     def select(self, s: Scope, depth: int) -> Expr:
-        return Select(self.any_type(), self.condition(s, depth), *(self.any(s, depth) for _ in "ab"))
+        t, cond = self.any_type(), self.condition(s, depth)
+        a, b = self.any(s, depth), self.any(s, depth)
+        return Select(t, cond, *((cast(t, a), cast(t, b)) if t == BOOL else (a, b)))
 
     def position(self, s: Scope, width: int) -> Expr:
         d = self.draw

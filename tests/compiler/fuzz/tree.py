@@ -140,6 +140,8 @@ class Cast(Expr):
 
 
 def cast(t: Type, e: Expr) -> Expr:
+    if t == BOOL and e.type.width > 64:  # refused as a condition: the Xilinx headers look at 64 bits
+        return Binary(BOOL, "!=", number(e), Const(INT, 0))
     return e if e.type == t and not e.reference else Cast(t, e)
 
 
