@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("pynq", reason="pynq is in the board extra")
+pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
 
 from driver_support import LAYER, tensors
 from virtual_board import check_next, load, start

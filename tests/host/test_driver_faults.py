@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("pynq", reason="pynq is in the board extra")
+pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
 
 from driver_support import LAYER, reference, tensors
 from virtual_board import check_next, load, make_job

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("pynq", reason="pynq is in the board extra")
+pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
 
 from fake_board import FakeDevice, description_of, offset_of, registers_of, write_files
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pynq", reason="pynq is in the board extra")
+pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
 
 from driver_support import LAYER, tensors
 from fake_board import make, teach

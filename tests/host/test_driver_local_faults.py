@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("pynq", reason="pynq is in the board extra")
+pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
 
 from driver_support import LAYER
 from fake_board import make, teach

@@ -48,7 +48,7 @@ def test_the_driver_names_no_simulator() -> None:
 
 
 def test_words_for_registers() -> None:
-    pytest.importorskip("pynq", reason="pynq is in the board extra")
+    pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
     from convloom.driver.dma import status_text
     from convloom.driver.ip import control_text, kernel_of
 
@@ -113,7 +113,7 @@ def test_a_configured_board_needs_an_overlay(tmp_path: Path, monkeypatch: pytest
 
 
 def test_reports_and_their_timeline(tmp_path: Path) -> None:
-    pytest.importorskip("pynq", reason="pynq is in the board extra")
+    pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
     from convloom.driver.report import Event, RunReport
 
     report = RunReport(

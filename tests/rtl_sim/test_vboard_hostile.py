@@ -17,7 +17,7 @@ from vboard.client import PORT
 from vboard.library import build_library, design
 from vboard.protocol import SERVICES, messages, service
 
-grpc = pytest.importorskip("grpc", reason="grpcio comes with pynq, which is in the board extra")
+grpc = pytest.importorskip("grpc", reason="grpcio comes with pynq: pip install 'convloom[board]'")
 
 CALLS = 2000
 WORKERS = 8

@@ -30,7 +30,9 @@ from vboard.library import build_library, design
 from vboard.profile import load_profile
 
 if importlib.util.find_spec("pynq") is None:  # importing it would look for boards
-    pytest.skip("pynq is in the board extra", allow_module_level=True)
+    pytest.skip(
+        "pynq comes with the extra board: pip install 'convloom[board]'", allow_module_level=True
+    )
 
 BOARDS = ("pynq-z2", "kv260")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("grpc", reason="grpcio comes with pynq, which is in the board extra")
+pytest.importorskip("grpc", reason="grpcio comes with pynq: pip install 'convloom[board]'")
 
 import grpc
 
