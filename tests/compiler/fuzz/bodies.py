@@ -65,7 +65,7 @@ class Place:
     depth: int = 0  # loops around
     pipelined: bool = False  # loops from here on must unroll
     leave: bool = False  # break and continue are allowed
-    exits: bool = False  # and so is return
+    exits: bool = False  # and so is return: every output was written once
 
 
 class Bodies:
@@ -105,7 +105,7 @@ class Bodies:
             (4, bool(p.writes), self.write),
             (3, self.room > 0, self.branch),
             (6 if p.depth == 0 else 3, can_loop, self.loop),
-            (1, p.leave, self.leave),
+            (3 if p.exits else 1, p.leave, self.leave),
             (1, bool(s.mutable), self.change),
             (1, bool(p.results), self.result),
             (3, bool(s.structures), self.copy),
@@ -263,7 +263,7 @@ class Bodies:
         return [If(cond, then, Block(other))]
 
     def leave(self, s: Scope, p: Place) -> list[Stmt]:
-        words = ("break", "break", "continue", *(["return"] if p.exits else []))
+        words = ("break", "break", "continue", *(["return"] * 3 if p.exits else []))
         word = self.draw.choice(words)
         cond = self.e.condition(s, 1)
         if not any(

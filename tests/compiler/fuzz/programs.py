@@ -180,13 +180,19 @@ class _Programs:
         body += self.state(s, d.randint(1, 3), d.randint(0, 3))
         if d.random() < 0.4:
             body.append(b.structure(s))
-        place = Place(reads, writes, results, exits=not results)
+        place = Place(reads, writes, results, exits=d.random() < 0.5)
+        if place.exits:  # what every path behind this leaves undone is done here
+            body += self.outcome(s, place)
         for _ in range(d.randint(1, 2)):
             body += b.statements(s, place, 2)
             body += b.loop(s, place)
-        body += [b.write_of(p, s) for p in writes]
-        body += [Assign(r, "=", b.value(r.type, s)) for r in results]
+        body += self.outcome(s, place)
         return self.finished(body, self.interfaces())
+
+    def outcome(self, s: Scope, p: Place) -> list[Stmt]:
+        """Writes every output once."""
+        found: list[Stmt] = [self.b.write_of(x, s) for x in p.writes]
+        return found + [Assign(r, "=", self.b.value(r.type, s)) for r in p.results]
 
     def interfaces(self) -> tuple[str, ...]:
         """Pragmas of some scalars; the protocols of the others are the defaults."""
