@@ -20,10 +20,9 @@ struct WeightShape {
 };
 
 /// For each round, group and repeat the parameters, then the weights, part by part, in words of
-/// BEATS beats, the first in the lowest bits.  TLAST ends every transfer.  II = 1, a beat per
-/// cycle.
-/// \tparam TRANSFER_PER_GROUP whether a transfer is one repeat of a group; else a round.
-template <int BEATS, bool TRANSFER_PER_GROUP>
+/// BEATS beats, the first in the lowest bits.  A transfer is any number of whole repeats: TLAST may
+/// end each and must end the last of all.  II = 1, a beat per cycle.
+template <int BEATS>
 void split_weights(hls::stream<axis64>& in1, hls::stream<WeightShape>& shape,
                    hls::stream<ap_uint<64>>& params, hls::stream<ap_uint<64 * BEATS>>& words,
                    hls::stream<bool>& tlast_ok) {
@@ -39,7 +38,7 @@ stream_weights:
 #pragma HLS PIPELINE II = 1
     const bool last_group = group.n == s.last_group;
     const axis64 in = in1.read();
-    bool end_of_transfer = false;
+    bool end_of_repeat = false;
     if (load_params) {
       params.write(in.data);
       load_params = !param.tick(s.last_param.of(last_group));
@@ -49,13 +48,14 @@ stream_weights:
         words.write(assembled);
         if (word.tick(s.last_word.of(last_group)) && part.tick(s.last_part)) {
           load_params = true;
-          const bool end_of_round = repeat.tick(s.last_repeat) && group.tick(s.last_group);
-          if (end_of_round) done = round.tick(s.last_round);
-          end_of_transfer = TRANSFER_PER_GROUP || end_of_round;
+          end_of_repeat = true;
+          if (repeat.tick(s.last_repeat) && group.tick(s.last_group)) {
+            done = round.tick(s.last_round);
+          }
         }
       }
     }
-    if (bool(in.last) != end_of_transfer) ok = false;
+    if (in.last ? !end_of_repeat : done) ok = false;
   }
   tlast_ok.write(ok);
 }

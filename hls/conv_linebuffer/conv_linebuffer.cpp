@@ -78,7 +78,7 @@ extern "C" void conv_linebuffer(
       clamp_high, to_map, to_weights, to_convolve, to_scale, to_write);
   slide_rows<LineBuffer::TAPS, LineBuffer::LINES, LineBuffer::LINE_WORDS>(in0, to_map, columns,
                                                                           in0_tlast_ok);
-  split_weights<1, true>(in1, to_weights, params, weights, in1_tlast_ok);
+  split_weights<1>(in1, to_weights, params, weights, in1_tlast_ok);
   convolve<LineBuffer>(to_convolve, columns, weights, sums);
   scale_sums<LineBuffer>(to_scale, sums, params, beats);
   write_results<contract::in0_tlast, contract::in1_tlast>(beats, to_write, in0_tlast_ok,

@@ -84,7 +84,7 @@ extern "C" void conv_winograd(
       clamp_high, to_pixels, to_tiles, to_weights, to_kernels, to_array, to_scale, to_write);
   read_tiles<Winograd::T, Winograd::M, Winograd::RING_WORDS>(in0, to_pixels, columns, in0_tlast_ok);
   transform_tiles<Winograd>(to_tiles, columns, tiles);
-  split_weights<9, false>(in1, to_weights, params, raw, in1_tlast_ok);
+  split_weights<9>(in1, to_weights, params, raw, in1_tlast_ok);
   transform_kernels<Winograd>(to_kernels, raw, kernels);
   winograd_array<Winograd>(to_array, tiles, kernels, sums);
   scale_outputs<Winograd>(to_scale, sums, params, beats);

@@ -50,7 +50,7 @@ enum Status {
   bad_output = 7,
   /// TLAST of in0 was not on the last beat of a transfer (bit mask)
   in0_tlast = 16,
-  /// TLAST of in1 was not on the last beat of a transfer (bit mask)
+  /// TLAST of in1 was within the sequence of a filter tile, or missing on the last beat (bit mask)
   in1_tlast = 32,
 };
 

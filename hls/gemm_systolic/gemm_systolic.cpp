@@ -71,7 +71,7 @@ extern "C" void gemm_systolic(
                         image_words, int8_output, y_zero_point, clamp_low, clamp_high,
                         to_activations, to_split, to_weights, to_add, to_scale, to_array, to_write);
   read_activations<Gemm>(in0, to_activations, activations, in0_tlast_ok);
-  split_weights<Gemm::WEIGHT_BEATS, true>(in1, to_split, params, weights, in1_tlast_ok);
+  split_weights<Gemm::WEIGHT_BEATS>(in1, to_split, params, weights, in1_tlast_ok);
   repeat_weights<Gemm>(to_weights, weights, weight_rows);
   systolic_array<Gemm>(to_array, activations, weight_rows, sums);
   add_chunks<Gemm>(to_add, sums, totals);

@@ -11,7 +11,7 @@ from native import HEADER_SETS, build, build_testbench, compile_strictly, tensor
 
 from convloom.kernels import KernelSpec, kernel_names, load_kernel
 from convloom.layer import ConvLayer, Requant
-from convloom.lowering import Job, lower, lowerings_for
+from convloom.lowering import Job, lower, lowerings_for, transfers
 from convloom.lowering.vectors import write_vectors
 from convloom.random_layers import random_layers
 from convloom.reference import ALGORITHMS
@@ -38,12 +38,26 @@ def answer(job: Job, sample: tuple = SAMPLE) -> np.ndarray:
 @every_kernel
 def test_misplaced_tlast_is_reported(spec, stream):
     job = job_of(spec)
-    streams = {name: list(transfers) for name, transfers in job.streams.items()}
+    streams = {name: list(parts) for name, parts in job.streams.items()}
     first = streams[stream][0]
     streams[stream][:1] = [first[:7], first[7:]]
     status = build(spec.name, "tiny").run(streams, job.registers).scalars["status"]
     assert status == spec.status[f"{stream}_tlast"]
     assert stream in spec.explain_status(status)
+
+
+@every_kernel
+def test_weights_may_come_in_transfers_of_any_number_of_sequences(spec, monkeypatch):
+    sample = tensors(ConvLayer(4, 12, 12, 19, 21, 3, 3))
+    job = job_of(spec, sample)
+    with monkeypatch.context() as patch:
+        patch.setattr(transfers, "JOINED_BYTES", 0)
+        each = list(job_of(spec, sample).streams["in1"])
+    assert len(each) > 2 and len(job.streams["in1"]) == 1
+    for in1 in (each, [np.concatenate(each[:2]), *each[2:]], job.streams["in1"]):
+        run = build(spec.name, "tiny").run({**job.streams, "in1": in1}, job.registers)
+        assert run.scalars["status"] == 0
+        np.testing.assert_array_equal(run.streams["out"][0], answer(job, sample))
 
 
 @pytest.mark.parametrize("headers", ["shim", "xilinx"])

@@ -20,7 +20,7 @@ from convloom.driver.dma import Channel
 from convloom.driver.ip import ConvIP
 from convloom.errors import LayerError
 from convloom.kernels import load_kernel
-from convloom.lowering import lower
+from convloom.lowering import lower, transfers
 
 # pynq 4.0.0 uses pydantic's old names.
 pytestmark = pytest.mark.filterwarnings("ignore:The `.*` method is deprecated")
@@ -29,16 +29,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:The `.*` method is deprecated")
 
 
 def test_tlast_of_an_input_in_the_wrong_place(gemm: tuple[Any, Any]) -> None:
-    """Two transfers in one (TLAST missing), and one in two (TLAST early)."""
+    """A transfer that is too long (TLAST missing), and one in two (TLAST early)."""
     _, overlay = gemm
     job = make_job(overlay)
-    in1 = list(job.streams["in1"])
-    assert len(in1) > 2
-    joined = [np.concatenate(in1[:2]), *in1[2:]]
-    split = [in1[0][:5], in1[0][5:], *in1[1:]]
-    for transfers in (joined, split):
-        with pytest.raises(KernelError, match="TLAST of in1 was not on the last beat"):
-            overlay.execute(replace(job, streams={**job.streams, "in1": transfers}))
+    in0, in1 = job.streams["in0"], job.streams["in1"]
+    for stream, parts, message in (
+        ("in0", [np.concatenate(in0[:2]), *in0[2:]], "TLAST of in0 was not on the last beat"),
+        ("in1", [in1[0][:5], in1[0][5:], *in1[1:]], "TLAST of in1 was within the sequence"),
+        ("in1", [*in1[:-1], np.append(in1[-1], np.uint64(0))], "or missing on the last beat"),
+    ):
+        with pytest.raises(KernelError, match=message):
+            overlay.execute(replace(job, streams={**job.streams, stream: parts}))
         check_next(overlay)
 
 
@@ -105,12 +106,17 @@ def test_a_send_without_a_receive(gemm: tuple[Any, Any], monkeypatch: pytest.Mon
     check_next(overlay)
 
 
-def test_missing_input_is_a_hang_with_a_diagnosis(gemm: tuple[Any, Any]) -> None:
+def test_missing_input_is_a_hang_with_a_diagnosis(
+    gemm: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, overlay = gemm
-    # Several row tiles, whatever the tiling: with one weight missing, in0 can not be taken to its end.
+    # Several row tiles, whatever the tiling: with weights for the first alone, in0 can not be taken to
+    # its end.
     layer = replace(LAYER, h=40, w=40)
-    job = lower(layer, *tensors(layer), kernel=overlay.kernel, config=overlay.config)
-    assert job.registers["row_tiles"] > 4 and len(job.streams["in1"]) > 1
+    with monkeypatch.context() as patch:
+        patch.setattr(transfers, "JOINED_BYTES", 0)
+        job = lower(layer, *tensors(layer), kernel=overlay.kernel, config=overlay.config)
+    assert job.registers["row_tiles"] > 4
     expected = len(job.streams["in1"][0])
     with pytest.raises(HangError) as caught:
         overlay.execute(replace(job, streams={**job.streams, "in1": job.streams["in1"][:1]}))

@@ -37,7 +37,8 @@ def walk(job):
     shape = (r["batch"], r["height"], r["width"], words * 8)
     oh, ow = r["out_height"], r["out_width"]
     out = np.zeros((r["batch"], oh, ow, r["groups"] * r["filters"]), np.int64)
-    in0, in1 = iter(job.streams["in0"]), iter(job.streams["in1"])
+    in0, in1 = iter(job.streams["in0"]), np.concatenate(job.streams["in1"])
+    at = 0
     edge = taps + max(r["pad_bottom"], r["pad_right"])
     for group in range(r["groups"]):
         for filter_group in range(r["filter_groups"]):
@@ -46,10 +47,9 @@ def walk(job):
             x = np.pad(x, pads, constant_values=r["x_zero_point"])
             final = filter_group == r["filter_groups"] - 1
             blocks = r["blocks_last"] if final else r["blocks"]
-            beats = next(in1)
             count = blocks * block_filters
-            bias = beats[:count].view("<i4")[::2]
-            weights = iter(beats[count:].view(np.int8).astype(np.int64).reshape(-1, 8))
+            bias = in1[at : at + count].view("<i4")[::2]
+            at += count
             sums = np.zeros((r["batch"], oh, ow, count), np.int64) + bias
             for block in range(blocks):
                 own = [block // r["word_blocks"]] if depthwise else range(words)
@@ -57,7 +57,8 @@ def walk(job):
                     for lane in range(lanes):
                         for column in range(taps):
                             for row in range(taps):
-                                w = next(weights)
+                                w = in1[at].reshape(1).view(np.int8).astype(np.int64)
+                                at += 1
                                 rows = slice(row, row + (oh - 1) * r["stride_h"] + 1, r["stride_h"])
                                 end = column + (ow - 1) * r["stride_w"] + 1
                                 seen = x[:, rows, column : end : r["stride_w"]]
@@ -66,12 +67,11 @@ def walk(job):
                                     sums[..., block * block_filters + lane] += dot
                                 else:
                                     assert not w.any()
-            assert next(weights, None) is None, "weights left over"
             first = filter_group * r["blocks"] * block_filters
             there = min(count, r["filters"] - first)
             base = group * r["filters"] + first
             out[..., base : base + there] = sums[..., :there]
-    assert next(in0, None) is None and next(in1, None) is None, "transfers left over"
+    assert next(in0, None) is None and at == len(in1), "beats left over"
     return out
 
 

@@ -37,15 +37,15 @@ def make_job(config, order, layer, x, w, bias):
 def walk(job):
     """The sums (N, OH, OW, K) computed from the beats alone, as docs/streams.md describes them.
 
-    Written from the document, so that it shares nothing with the lowering. Every transfer must hold
+    Written from the document, so that it shares nothing with the lowering. Every round must hold
     the same; the order of the loops decides only how often it comes.
     """
     sizes, r = SPEC.config(job.config), job.registers
     cols, channels = sizes["cols"], r["channels"]
     images = (r["image_sets"] - 1) * r["set_images"] + r["set_images_last"]
-    maps, weights = job.streams["in0"], job.streams["in1"]
+    rounds = r["image_sets"] * r["strips"]
+    maps, weights = job.streams["in0"], np.concatenate(job.streams["in1"]).reshape(rounds, -1)
     assert len(maps) == (r["groups"] if r["loop_order"] else 1)
-    assert len(weights) == r["image_sets"] * r["strips"]
     for transfers in (maps, weights):
         assert all(np.array_equal(t, transfers[0]) for t in transfers)
     x = maps[0].view(np.int8).reshape(images, r["height"], r["width"], -1)

@@ -22,6 +22,7 @@ from convloom.lowering.job import Job, Place
 from convloom.lowering.operands import OPERANDS, Operand, pieces
 from convloom.lowering.params import filter_params
 from convloom.lowering.sizes import divide_up
+from convloom.lowering.transfers import joined
 
 __all__ = [
     "GemmTiling",
@@ -221,7 +222,7 @@ def activation_beats(tiling: GemmTiling, operand: Operand) -> NDArray[np.uint64]
 def weight_beats(
     tiling: GemmTiling, weights: NDArray[np.int8], params: NDArray[np.uint64]
 ) -> list[NDArray[np.uint64]]:
-    """in1 of one group, a transfer per filter tile: parameters, then weights by chunk and block.
+    """in1 of one group, by filter tile: parameters, then weights by chunk and block.
 
     `weights`: (filters, segments, length) int8 in the order of the pieces; `params`: (filters,) beats.
     """
@@ -237,12 +238,12 @@ def weight_beats(
     beats[:filters] = params
     # (block, column, chunk, depth) → (block, chunk, depth, column)
     by_block = padded.reshape(blocks, cols, tiling.chunks, tiling.depth).transpose(0, 2, 3, 1)
-    transfers = []
+    tiles = []
     for first in range(0, blocks, tiling.filter_blocks):
         tile = by_block[first : first + tiling.filter_blocks].transpose(1, 0, 2, 3)
         own = beats[first * cols : (first + tiling.filter_blocks) * cols]
-        transfers.append(np.concatenate([own, np.ascontiguousarray(tile).reshape(-1).view("<u8")]))
-    return transfers
+        tiles.append(np.concatenate([own, np.ascontiguousarray(tile).reshape(-1).view("<u8")]))
+    return tiles
 
 
 def _beats_per_row(tile: Tile, int8_output: bool) -> int:
@@ -353,7 +354,7 @@ def gemm_job(
         lowering,
         layer,
         registers=tiling.registers(layer),
-        streams={"in0": in0, "in1": in1},
+        streams={"in0": in0, "in1": joined(in1)},
         out_beats=output_beats(tiling, int8_output),
         unpack=partial(unpack_output, tiling, layer),
         pack=partial(pack_output, tiling, layer),

@@ -25,6 +25,7 @@ from convloom.lowering.linebuffer_plan import (
 )
 from convloom.lowering.params import filter_params
 from convloom.lowering.sizes import divide_up
+from convloom.lowering.transfers import joined
 
 __all__ = ["pack_job", "stream_job"]
 
@@ -83,16 +84,16 @@ def _group_weights(plan: LinePlan, windows: NDArray[np.int8]) -> NDArray[np.int8
 def _weight_beats(
     plan: LinePlan, windows: NDArray[np.int8], params: NDArray[np.uint64]
 ) -> list[NDArray[np.uint64]]:
-    """in1 of one group, a transfer per filter group: parameters, then weights."""
+    """in1 of one group, by filter group: parameters, then weights."""
     weights = _group_weights(plan, windows)
     beats = np.zeros(len(weights) * plan.block_filters, "<u8")
     beats[: len(params)] = params
-    transfers = []
+    groups = []
     for first in range(0, len(weights), plan.blocks):
         own = np.ascontiguousarray(weights[first : first + plan.blocks]).reshape(-1).view("<u8")
         mine = slice(first * plan.block_filters, (first + plan.blocks) * plan.block_filters)
-        transfers.append(np.concatenate([beats[mine], own]))
-    return transfers
+        groups.append(np.concatenate([beats[mine], own]))
+    return groups
 
 
 def _widths(plan: LinePlan) -> list[tuple[int, int, int]]:
@@ -204,7 +205,7 @@ def _job(
         lowering,
         plan.layer,
         registers=plan.registers(),
-        streams={"in0": in0, "in1": in1},
+        streams={"in0": in0, "in1": joined(in1)},
         out_beats=_pixels(plan) * sum(width for _, _, width in _widths(plan)),
         unpack=partial(unpack_output, plan),
         pack=partial(pack_output, plan),

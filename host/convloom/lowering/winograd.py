@@ -19,6 +19,7 @@ from convloom.layer import ConvLayer
 from convloom.lowering.job import Job, Place
 from convloom.lowering.params import filter_params
 from convloom.lowering.sizes import BEAT, divide_up
+from convloom.lowering.transfers import joined
 
 __all__ = [
     "ORDERS",
@@ -336,7 +337,7 @@ def winograd_job(
         "pixels",
         layer,
         registers=tiling.registers(),
-        streams={"in0": [in0] * tiling.map_rounds, "in1": [in1] * tiling.weight_rounds},
+        streams={"in0": [in0] * tiling.map_rounds, "in1": joined([in1] * tiling.weight_rounds)},
         out_beats=output_beats(tiling),
         unpack=partial(unpack_output, tiling),
         pack=partial(pack_output, tiling),
