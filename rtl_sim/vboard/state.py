@@ -26,6 +26,7 @@ class BoardState:
         self.lock = threading.Lock()
         self.files = Files(profile)
         self.files.live[COUNTERS_FILE] = self._counters
+        self.files.live["/proc/meminfo"] = self._meminfo
         self.cma = Cma(profile.cma_base, profile.cma_bytes)
         self.ps = PsRegisters(profile)
         self.programmed = False
@@ -44,6 +45,12 @@ class BoardState:
         data = {**self.identity, "clock_mhz": self.profile.clock_mhz, "programmed": self.programmed}
         data |= {**self.logic.counters(), "cma": cma, "faults": list(self._faults)}
         return json.dumps(data).encode()
+
+    def _meminfo(self) -> bytes:
+        """The lines of Linux's that tell of contiguous memory, in whole pages."""
+        sizes = {"MemTotal": self.profile.ddr_bytes, "CmaTotal": self.cma.size}
+        sizes["CmaFree"] = self.cma.size - self.cma.used
+        return "".join(f"{name}: {n >> 10:8} kB\n" for name, n in sizes.items()).encode()
 
     # ------------------------------------------------------------------------------ programming
 

@@ -23,12 +23,12 @@ def overlay(tmp_path: Path) -> Iterator[Any]:
     assert device.used == 0, "contiguous memory is leaked"
 
 
-@pytest.fixture(scope="module")
-def gemm() -> Iterator[tuple[Any, Any]]:
-    """(board, overlay) of gemm_systolic tiny on a PYNQ-Z2."""
+@pytest.fixture(scope="module", params=["pynq-z2", pytest.param("aup-zu3", marks=pytest.mark.nightly)])
+def gemm(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any]]:
+    """(board, overlay) of gemm_systolic tiny on a PYNQ-Z2, and nightly on an UltraScale+ board."""
     from virtual_board import load, start
 
-    board = start("gemm_systolic")
+    board = start("gemm_systolic", request.param)
     try:
         with load(board) as overlay:
             yield board, overlay

@@ -16,6 +16,7 @@ from driver_support import LAYER, reference, tensors
 from virtual_board import check_next, load, make_job
 
 from convloom.driver import BoardError, ConvOverlay, HangError, KernelError, PreflightError
+from convloom.driver.buffers import block_bytes, distinct
 from convloom.driver.dma import Channel
 from convloom.driver.ip import ConvIP
 from convloom.errors import LayerError
@@ -178,6 +179,7 @@ def test_a_kernel_that_is_never_started(gemm: tuple[Any, Any], monkeypatch: pyte
 def test_a_dma_that_someone_left_in_an_error(gemm: tuple[Any, Any]) -> None:
     """pynq's driver would wait for ever for such a channel to run."""
     board, overlay = gemm
+    overlay._memory.clear()  # of the two overlays only one holds buffers
     mmio = overlay.axi_dma_0.mmio
     mmio.write(0x28, 0)  # a length of 0
     assert mmio.read(0x04) & 0x10
@@ -190,17 +192,29 @@ def test_a_dma_that_someone_left_in_an_error(gemm: tuple[Any, Any]) -> None:
 
 
 def test_exhausted_memory(gemm: tuple[Any, Any]) -> None:
+    """Told before the first register, by what Linux says is free, and else when allocating."""
     board, overlay = gemm
     overlay._memory.clear()  # kept weights would be given up first
-    free = board.counters()["cma"]["bytes"] - board.counters()["cma"]["used"]
-    x, w, bias = tensors(LAYER, 21)
-    hog = overlay.device.allocate((free - 4096,), "u1")
-    assert hog.physical_address
-    try:
-        with pytest.raises(BoardError, match=r"contiguous memory \(CMA\), which has no .* bytes left"):
-            overlay.run(LAYER, x, w, bias)
-    finally:
-        hog.freebuffer()
+    assert overlay.conv  # bound, which writes registers
+    job, memory, before = make_job(overlay), board.counters()["cma"], board.counters()["cycle"]
+    taken = [*(block_bytes(distinct(list(t))) for t in job.streams.values()), job.bytes_out]
+    pages = sum(-(-n // 4096) for n in taken)
+    assert sum(taken) <= 4096 * (pages - 1)
+    for left, error, said in (
+        (1, PreflightError, r"must fit the 4,096 bytes of contiguous memory \(CMA\) that are free"),
+        # Enough of them, but not in whole pages. The output is not given those of the weights.
+        (
+            pages - 1,
+            BoardError,
+            r"the output of .* contiguous memory \(CMA\), which has no .* bytes left",
+        ),
+    ):
+        with overlay.device.allocate((memory["bytes"] - memory["used"] - 4096 * left,), "u1") as hog:
+            assert hog.physical_address
+            with pytest.raises(error, match=said):
+                overlay.execute(job)
+        overlay._memory.clear()
+    assert board.counters()["cycle"] == before
     check_next(overlay)
 
 
@@ -270,9 +284,9 @@ def test_an_overlay_for_another_board_is_refused_when_it_is_programmed(
 ) -> None:
     from vboard.artefacts import build_overlay
 
-    _, overlay = gemm
+    board, overlay = gemm
     other = build_overlay("gemm_systolic", "kv260", "tiny", out=tmp_path)
-    with pytest.raises(BoardError, match="overlay must be for board pynq-z2, not kv260"):
+    with pytest.raises(BoardError, match=f"overlay must be for board {board.profile.name}, not kv260"):
         ConvOverlay(other.bitstream, device=overlay.device)
     overlay.download()
     check_next(overlay)

@@ -14,6 +14,7 @@ from driver_support import LAYER, tensors
 from fake_board import make, teach
 
 from convloom.driver import BoardError, ConvIP, ConvOverlay, PreflightError
+from convloom.driver.buffers import block_bytes, distinct
 from convloom.layer import ConvLayer
 from convloom.lowering import lower
 from convloom.reference import ALGORITHMS
@@ -143,3 +144,19 @@ def test_exhausted_memory_gives_up_kept_weights_then_says_so(tmp_path: Path) -> 
             with pytest.raises(BoardError, match=r"must fit the board's contiguous memory \(CMA\)"):
                 overlay.run(LAYER, x, w, bias)
         assert np.array_equal(overlay.run(LAYER, x, w, bias), y)
+
+
+def test_weights_of_a_run_never_make_room_for_its_output(overlay: ConvOverlay) -> None:
+    """With room for weights and map alone the run is refused, rather than fed from freed memory."""
+    x, w, bias, y = teach(overlay, LAYER)
+    job, device = overlay.device.kernel.job, overlay.device
+    overlay.run(LAYER, x, w, bias)
+    inputs = sum(block_bytes(distinct(list(job.streams[s]))) for s in ("in0", "in1"))
+    for _ in range(2):  # weights that are there already, and weights that are placed now
+        device.cma = inputs + job.bytes_out - 8
+        with pytest.raises(BoardError, match=r"the output of layer .* must fit the board's contiguous"):
+            overlay.run(LAYER, x, w, bias)
+        assert device.used == overlay._memory.kept_bytes > 0
+        device.cma = 1 << 20
+        assert np.array_equal(overlay.run(LAYER, x, w, bias), y) and overlay.report.weights_kept
+        overlay._memory.clear()

@@ -22,7 +22,7 @@ from convloom.lowering import lower
 HANGS = {
     "never started": ("gemm_systolic was never started", "0x04 (idle)"),
     "stuck in1": ("does not take in1", "0x01 (start)"),
-    "wants more": ("waits for more input", "6 of 6 transfers"),
+    "wants more": ("waits for more input", "1 of 1 transfers"),
     "no TLAST": ("no TLAST on the last beat of out", "0 of 1 transfers"),
     "too long": ("receive buffer", "DMAIntErr"),
 }

@@ -7,6 +7,7 @@ All in one process per worker: a board per kernel, each with its own `RemoteDevi
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
 
 from driver_support import LAYER, reference, tensors
-from virtual_board import check_next, load, start
+from virtual_board import check_next, load, make_job, start
 
 from convloom.lowering import lower, lowerings_for
 from convloom.random_layers import random_layers
@@ -74,14 +75,14 @@ def test_random_layers_are_exact_on_every_lowering(kernel: str) -> None:
 
 
 def test_two_boards_at_once_keep_apart(gemm: tuple[Any, Any]) -> None:
-    other = start("gemm_systolic", "aup-zu3")
+    other = start("gemm_systolic", "kv260")
     try:
         with load(other) as overlay:
             x, w, bias = tensors(LAYER)
             starts = gemm[0].counters()["run"]["starts"]
             run_layers(overlay, 12, **{**DRAWS["gemm_systolic"], "count": 3})
             assert gemm[0].counters()["run"]["starts"] == starts
-            assert overlay.clock_mhz == other.profile.clock_mhz == 250
+            assert overlay.clock_mhz == other.profile.clock_mhz == 300
             first = [overlay.run(LAYER, x, w, bias), gemm[1].run(LAYER, x, w, bias)]
             assert np.array_equal(*first)
             assert overlay.report.cycles != gemm[1].report.cycles  # the memory is another
@@ -90,7 +91,7 @@ def test_two_boards_at_once_keep_apart(gemm: tuple[Any, Any]) -> None:
 
 
 def test_the_same_layer_takes_the_same_cycles(gemm: tuple[Any, Any]) -> None:
-    _, overlay = gemm
+    board, overlay = gemm
     x, w, bias = tensors(LAYER)
     job = lower(LAYER, x, w, bias, kernel=overlay.kernel)
     seen = set()
@@ -102,7 +103,7 @@ def test_the_same_layer_takes_the_same_cycles(gemm: tuple[Any, Any]) -> None:
     overlay.trace = False
     assert len(seen) == 1
     report = overlay.report
-    assert report.modelled_seconds == pytest.approx(report.cycles / 150e6)
+    assert report.modelled_seconds == pytest.approx(report.cycles / (1e6 * board.profile.clock_mhz))
     assert report.bytes_in == job.bytes_in and report.bytes_out == job.bytes_out
     assert set(report.as_json()["this_machine_seconds"]) == {"lowering", "transfer", "wait"}
 
@@ -127,12 +128,12 @@ def test_timeline_of_a_run(gemm: tuple[Any, Any]) -> None:
 # Local mode on the same RTL ------------------------------------------------------------------------
 
 
-def test_local_mode_on_the_same_board(gemm: tuple[Any, Any]) -> None:
+def test_local_mode_on_the_same_board(gemm: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A pynq device with mapped registers and cached buffers, as on a board, over the virtual one."""
     from pynq import Device
     from pynq.buffer import PynqBuffer
 
-    from convloom.driver import ConvOverlay
+    from convloom.driver import ConvIP, ConvOverlay, HangError
 
     remote = gemm[1].device
 
@@ -194,5 +195,16 @@ def test_local_mode_on_the_same_board(gemm: tuple[Any, Any]) -> None:
         for layer, x, w, bias in random_layers(4, 17, max_macs=10_000, max_size=8):
             assert np.array_equal(overlay.run(layer, x, w, bias), reference(layer, x, w, bias))
         assert overlay.report.cycles is None  # a board has no counters
+        job = make_job(overlay)
+        with pytest.raises(HangError, match="receive buffer") as caught:
+            overlay.execute(replace(job, out_beats=job.out_beats - 8))
+        assert "DMAIntErr" in str(caught.value) and "beats in completed transfers" in str(caught.value)
+        assert gemm[0].counters()["cma"]["buffers"] == len(overlay._memory._kept)
+        check_next(overlay)
+        with monkeypatch.context() as patch:
+            patch.setattr(ConvIP, "start", lambda self: None)
+            with pytest.raises(HangError, match="gemm_systolic was never started"):
+                overlay.run(LAYER, *tensors(LAYER))
+        check_next(overlay)
     gemm[1].download()
     check_next(gemm[1])

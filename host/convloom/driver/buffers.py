@@ -84,6 +84,8 @@ class Memory:
     def __init__(self, device: Any, keep_bytes: int) -> None:
         self.device, self.keep_bytes = device, keep_bytes
         self._kept: OrderedDict[bytes, Block] = OrderedDict()
+        self._used: bytes | None = None
+        """Whose weights the present run sends: they must not make room for its other buffers."""
 
     @property
     def kept_bytes(self) -> int:
@@ -91,7 +93,7 @@ class Memory:
         return sum(block.nbytes for block in self._kept.values())
 
     def allocate(self, nbytes: int, purpose: str) -> Block:
-        """A block of at least `nbytes`; when memory is short, kept weights are given up one by one.
+        """A block of at least `nbytes`; when memory is short, weights of other runs are given up.
 
         BoardError where that is not enough either.
         """
@@ -105,9 +107,8 @@ class Memory:
                 if type(error).__name__ == "_InactiveRpcError" and "UNAVAILABLE" in str(error):
                     raise  # no memory problem: the board is gone
                 first = first or error
-            if not self._kept:
+            if not self._drop_oldest():
                 break
-            self._drop_oldest()
         reason = str(first).strip().splitlines()
         raise BoardError(
             f"{purpose} must fit the board's contiguous memory (CMA), which has no {nbytes:,} bytes "
@@ -138,12 +139,13 @@ class Memory:
             digest.update(array.size.to_bytes(8, "little"))
             digest.update(np.ascontiguousarray(array).data)
         key = digest.digest()
+        self._used = key
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key].regions(arrays), True, None
         need = block_bytes(arrays)
-        while self._kept and self.kept_bytes + need > self.keep_bytes:
-            self._drop_oldest()
+        while self.kept_bytes + need > self.keep_bytes and self._drop_oldest():
+            pass
         block = self.allocate(need, "packed weights")
         try:
             regions = block.fill(arrays)
@@ -155,14 +157,19 @@ class Memory:
         self._kept[key] = block
         return regions, False, None
 
-    def _drop_oldest(self) -> None:
-        _, block = self._kept.popitem(last=False)
-        block.free()
+    def _drop_oldest(self) -> bool:
+        """Give up the least recently used weights; False if there are none but those in use."""
+        key = next((k for k in self._kept if k != self._used), None)
+        if key is None:
+            return False
+        self._kept.pop(key).free()
+        return True
 
     def clear(self) -> None:
         """Free the kept weights."""
-        while self._kept:
-            self._drop_oldest()
+        self._used = None
+        while self._drop_oldest():
+            pass
 
 
 def check_receive(buffer: Any, nbytes: int) -> None:

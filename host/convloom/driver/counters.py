@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,13 @@ class Counters:
 
 
 def free_contiguous(device: Any) -> int | None:
-    """Bytes of contiguous memory that Linux on the board says are free; None if it does not say."""
+    """Bytes of contiguous memory that Linux on the board says are free; None if it does not say.
+
+    Nor does one that has no such region (a PC as client of a board in memory says 0 of 0).
+    """
     path = "/proc/meminfo"
     data = _read(device, path) if _exists(device, path) else b""
-    for line in data.decode("ascii", "replace").splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0] == "CmaFree:" and words[1].isdigit():
-            return int(words[1]) * 1024
-    return None
+    found = dict(re.findall(r"^(Cma\w+):\s*(\d+) kB$", data.decode("ascii", "replace"), re.M))
+    if "CmaFree" not in found or not int(found.get("CmaTotal", 0)):
+        return None
+    return int(found["CmaFree"]) * 1024
