@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
 
 from driver_support import LAYER, tensors
-from virtual_board import check_next, load, start
+from virtual_board import check_next, check_run, load, start
 
 from convloom.driver import BoardError
 from convloom.layer import ConvLayer
@@ -65,7 +65,7 @@ def test_a_server_that_falls_silent_and_comes_back(board: Any) -> None:
         with pytest.raises(BoardError, match=r"must answer in time, and is silent.* with answer="):
             overlay.run(LAYER, *tensors(LAYER))
         os.kill(board.pid, signal.SIGCONT)
-        check_next(overlay)
+        check_run(overlay)  # and what could not be freed meanwhile goes when the PL is programmed
     assert board.counters()["cma"]["used"] == 0
 
 
@@ -107,4 +107,29 @@ def test_a_board_that_takes_the_connection_and_never_answers(tmp_path: Path) -> 
         free.set()
         server.stop(None)
     assert done.returncode == 0, done.stderr
-    assert "must answer within 1 s; it took the connection and is silent" in done.stdout, done.stderr
+    assert "must answer within 1 s, and is silent: start its server again" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (
+            "unix:/nowhere/vb",
+            "the board at unix:/nowhere/vb must be a PYNQ board that answers (Failed to",
+        ),
+        ("", "this machine must be a PYNQ board that answers (No Devices Found); name a remote"),
+    ],
+)
+def test_no_board_there(address: str, said: str) -> None:
+    from vboard.artefacts import build_overlay
+
+    overlay = build_overlay("gemm_systolic", "pynq-z2", "tiny")
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENT.replace("answer=1.0", ""), str(overlay.bitstream)],
+        env={**os.environ, "PYNQ_REMOTE_DEVICES": address},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout, done.stdout

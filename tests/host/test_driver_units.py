@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -60,6 +61,69 @@ def test_words_for_registers() -> None:
     assert found is not None and found.name == "gemm_systolic"
     for other in ("xilinx.com:ip:axi_dma:7.1", "", None, "gemm_systolic"):
         assert kernel_of(other) is None
+
+
+def test_the_limit_restarts_on_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the board counts beats every beat is progress; elsewhere only what ends is."""
+    pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
+    from convloom.driver import engine
+
+    now, beats = [0.0], [0]
+    monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def watch(there: bool) -> Any:
+        def read() -> dict[str, Any]:
+            return {"streams": {"in0": {"beats": 7}, "out": {"beats": beats[0]}}}
+
+        return engine._Watch(SimpleNamespace(there=there, read=read), 1.0)  # type: ignore[arg-type]
+
+    counting, plain = watch(True), watch(False)
+    for _ in range(10):
+        now[0] += 0.9
+        beats[0] += 1
+        assert not counting.expired()
+    assert plain.expired() and plain.seconds == pytest.approx(9)
+    plain.progress()
+    now[0] += 0.9
+    assert not counting.expired() and not plain.expired()
+    now[0] += 0.2
+    assert counting.expired() and plain.expired()
+    assert counting.seconds == pytest.approx(1.1)
+
+
+def test_loading_waits_for_another_process_only_so_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
+    from convloom.driver import BoardError, loading
+
+    monkeypatch.setattr(loading.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(loading, "_LOCK_SECONDS", 0.1)
+    said = pytest.raises(BoardError, match=r"lock must be free within 0\.1 s; another process")
+    with loading.loading(), said, loading.loading():
+        pass
+    with loading.loading():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "free"),
+    [
+        ("MemTotal: 9 kB\nCmaTotal:     131072 kB\nCmaFree:      1000 kB\n", 1_024_000),
+        ("CmaTotal: 64 kB\nCmaFree: 0 kB\n", 0),
+        ("CmaTotal: 0 kB\nCmaFree: 0 kB\n", None),  # a PC
+        ("MemTotal: 9 kB\n", None),
+    ],
+)
+def test_contiguous_memory_as_linux_says_it(text: str, free: int | None) -> None:
+    pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
+    from convloom.driver.counters import free_contiguous
+
+    board = SimpleNamespace(
+        exists_file=lambda path: SimpleNamespace(exists=path == "/proc/meminfo"),
+        read_file=lambda path: text.encode(),
+    )
+    assert free_contiguous(board) == free
 
 
 def board_file(**changes: Any) -> BoardFile:

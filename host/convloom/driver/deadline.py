@@ -71,32 +71,48 @@ def limit_calls(device: Any, seconds: float) -> None:
 
 
 def open_device(device: Any, seconds: float) -> Any:
-    """`device`, or pynq's active one, with deadlines; BoardError if it does not answer in time.
-
-    pynq talks to a remote board as soon as it makes the device, before a deadline can be set: that
-    happens in a thread, which is given up.
-    """
-    if device is None and os.environ.get("PYNQ_REMOTE_DEVICES"):
-        found: list[Any] = []
-
-        def look() -> None:
-            from pynq import Device
-
-            try:
-                found.append(Device.active_device)
-            except Exception as error:
-                found.append(error)
-
-        thread = threading.Thread(target=look, name="convloom-board", daemon=True)
-        thread.start()
-        thread.join(seconds)
-        if not found:
-            raise BoardError(
-                f"the board at {os.environ['PYNQ_REMOTE_DEVICES']} must answer within {seconds:g} s; "
-                "it took the connection and is silent: start its server again"
-            )
-        if isinstance(found[0], Exception):
-            raise found[0]
-        device = found[0]
+    """`device`, or pynq's active one, with deadlines; BoardError if there is none or it is silent."""
+    address = os.environ.get("PYNQ_REMOTE_DEVICES")
+    try:
+        if device is None:
+            device = _remote(address, seconds) if address else _active()
+    except RuntimeError as error:  # of pynq, without an address
+        where = f"the board at {address}" if address else "this machine"
+        remedy = "start its server, or correct" if address else "name a remote or virtual board in"
+        raise BoardError(
+            f"{where} must be a PYNQ board that answers ({error}); {remedy} PYNQ_REMOTE_DEVICES"
+        ) from None
     limit_calls(device, seconds)
     return device
+
+
+def _active() -> Any:
+    from pynq import Device
+
+    return Device.active_device
+
+
+def _remote(address: str, seconds: float) -> Any:
+    """pynq's active device, made in a thread, which is given up after that time.
+
+    pynq talks to a remote board as soon as it makes the device, before a deadline can be set.
+    """
+    found: list[Any] = []
+
+    def look() -> None:
+        try:
+            found.append(_active())
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=look, name="convloom-board", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not found:
+        raise BoardError(
+            f"the board at {address} must answer within {seconds:g} s, and is silent: start its server "
+            "again"
+        )
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ except ImportError:  # not POSIX
     fcntl = None  # type: ignore[assignment]
 
 
+_LOCK_SECONDS = 300.0
+"""For another process to load its overlay: a slow link and several of them waiting are no error."""
+
+
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """One process of this user at a time: pynq keeps the state of "the" PL in files of its package."""
@@ -30,7 +35,18 @@ def _alone() -> Iterator[None]:
     user = os.getuid()
     path = Path(tempfile.gettempdir(), f"convloom-pynq-{user}.lock")
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        end = time.monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise BoardError(
+                        f"{path} must be free within {_LOCK_SECONDS:g} s; another process that loads "
+                        "an overlay holds it: end that one"
+                    ) from None
+                time.sleep(0.02)
         yield
 
 
