@@ -105,11 +105,13 @@ def _boards(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     # gRPC's own lines would stand before ours.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from vboard.logic import Logic
+    from vboard.logic import Logic, check_waveform
     from vboard.server import check_address, make_server
     from vboard.state import BoardState
 
     check_address(options.address, options.allow_remote)  # before minutes of compiling
+    if options.waveform is not None:
+        check_waveform(options.waveform, *options.window)
     profile = load_profile(options.board)
     library, bitstream, digest = options.prebuilt or _prebuild(options)
     logic = Logic(Path(library), profile)

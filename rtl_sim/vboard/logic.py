@@ -16,7 +16,7 @@ from typing import Any
 from vboard.errors import VboardError
 from vboard.profile import Profile
 
-__all__ = ["CAUSES", "STREAMS", "Logic"]
+__all__ = ["CAUSES", "STREAMS", "Logic", "check_waveform"]
 
 STREAMS = ("in0", "in1", "out")
 
@@ -84,7 +84,8 @@ class Logic:
         self._check(self._library.vb_run(self._handle, cycles))
 
     def record(self, file: Path, first: int, last: int) -> None:
-        """Record cycles first to last (since programming) into an FST file."""
+        """Record cycles first to last (since programming) into an FST file, see `check_waveform`."""
+        check_waveform(file, first, last)
         self._check(self._library.vb_record(self._handle, os.fsencode(file), first, last))
 
     def set_buffers(self, bounds: Sequence[tuple[int, int]]) -> None:
@@ -136,6 +137,16 @@ class Logic:
             },
             "ddr": {"bytes_read": read, "bytes_written": written, "limit_stalls": limited},
         }
+
+
+def check_waveform(file: Path, first: int, last: int) -> None:
+    """VboardError where nothing could be recorded; Verilator would not say so. Empties the file."""
+    if not 0 <= first <= last < 1 << 62:
+        raise VboardError(f"window must be two cycles in rising order, not {first} and {last}")
+    try:
+        file.open("wb").close()
+    except OSError as error:
+        raise VboardError(f"waveform {file} must be writable, not fail: {error.strerror}") from None
 
 
 def _load(path: Path) -> ctypes.CDLL:

@@ -193,6 +193,16 @@ def test_addresses_without_memory_are_errors(host, stream, address, bit, text):
     assert text in host.logic.faults()[0]
 
 
+def test_bursts_end_at_4_kb(host):
+    """Of a send from the last three beats of a page on, these are read and the rest is refused."""
+    host.start_channels()
+    page, _ = host.buffer(512)
+    host.transfer("in0", page + 4096 - 24, 64)
+    assert until(host, "in0", 0x70) & SLAVE
+    assert f"burst {page + 4096:#x} to {page + 4096 + 39:#x}" in host.logic.faults()[0]
+    assert host.logic.counters()["ddr"]["bytes_read"] == 24
+
+
 def test_a_receive_beyond_its_buffer_is_a_slave_error_and_writes_nothing_there(host, rng):
     host.start_channels()
     host.logic.write(host.kernel + 0x10, 1024)

@@ -8,6 +8,7 @@ import pytest
 from sum_board import SPEC, SV, add, beats, make
 
 import vboard.logic
+from vboard.cli import main
 from vboard.errors import VboardError
 from vboard.host import Host
 from vboard.library import Design, build_library
@@ -207,6 +208,24 @@ def test_a_waveform_holds_the_window_that_was_asked_for(rng, tmp_path):
     assert data[0] == 0  # a header block: length, first and last time
     first, last = (int.from_bytes(data[i : i + 8], "big") for i in (9, 17))
     assert (first, last) == (2 * 200, 2 * 299 + 1)  # two times a cycle
+
+
+@pytest.mark.parametrize(
+    ("file", "window", "text"),
+    [
+        ("none/wave.fst", (0, 9), "wave.fst must be writable, not fail: No such file or directory"),
+        (".", (0, 9), "must be writable, not fail: Is a directory"),
+        ("wave.fst", (9, 8), "window must be two cycles in rising order, not 9 and 8"),
+        ("wave.fst", (-1, 8), "window must be two cycles in rising order, not -1 and 8"),
+    ],
+)
+def test_a_waveform_that_could_not_be_recorded_is_refused(host, tmp_path, capsys, file, window, text):
+    """By the command too, before it compiles anything."""
+    with pytest.raises(VboardError, match=text):
+        host.logic.record(tmp_path / file, *window)
+    argv = ["serve", "gemm_systolic", "--waveform", str(tmp_path / file)]
+    assert main([*argv, "--window", *map(str, window)]) == 1
+    assert text in capsys.readouterr().err
 
 
 def test_recording_needs_a_model_that_can(host, tmp_path):
