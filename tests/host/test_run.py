@@ -34,8 +34,15 @@ def test_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         if row["level"] != "reference":
             assert row["bytes_in"] > 0 and row["bytes_out"] > 0
         assert f"| {row['layer']} " in printed
-    picture = (tmp_path / "r" / "features.png").read_bytes()
-    assert picture.startswith(b"\x89PNG") and len(picture) > 20_000
+    board = [row for row in done if row["level"] == "board"]
+    assert len({row["layer"] for row in board}) == 3 and len({row["kernel"] for row in board}) == 3
+    for row in board:
+        for figure in (f"{row['cycles']:,}", f"{row['macs'] / row['cycles']:.1f}"):
+            assert f" {figure} | " in printed
+        assert row["board"]["cycles"] == row["cycles"] and row["board"]["dma_transfers"]["out"] == 1
+    for name in ("features", "timeline"):
+        picture = (tmp_path / "r" / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG") and len(picture) > 20_000
 
 
 def test_a_wrong_output_and_a_failing_kernel_are_noticed(

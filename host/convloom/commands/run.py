@@ -150,7 +150,7 @@ def _print_table(rows: list[Row]) -> None:
         "of im2col",
     ]
     cycles = any(row.cycles is not None for row in rows)
-    head += ["cycles"] if cycles else []
+    head += ["cycles", "MAC/cycle"] if cycles else []
     head += ["result"]
     lines = []
     for row in rows:
@@ -161,7 +161,8 @@ def _print_table(rows: list[Row]) -> None:
         cells += [size(count) for count in streamed] or ["", ""]
         cells += [size(row.extra_bytes), f"{row.extra_bytes / row.im2col_bytes:.0%}"]
         if cycles:
-            cells.append("" if row.cycles is None else f"{row.cycles:,}")
+            rate = "" if row.cycles is None else f"{row.macs / row.cycles:.1f}"
+            cells += ["" if row.cycles is None else f"{row.cycles:,}", rate]
         lines.append([*cells, row.result])
     print(table(head, lines, right=[*head[4:-1]]))
     for row in rows:
