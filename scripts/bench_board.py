@@ -4,7 +4,7 @@
 Both run the same RTL and layer; lowering, compiling and loading are not counted. The bare model is the
 RTL simulation of hlsc: one process that feeds the streams, without DMA, DDR, gRPC and pynq. A DMA
 transfer costs five calls over gRPC, 2 to 4 ms, whatever its length: the ratio falls with the cycles for
-each transfer. `gemm_systolic` at `tiny` is shown with many channels and, as its unfavourable case, few.
+each transfer. `gemm_systolic` at `tiny` is shown with many channels and with few.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Case:
 
 CASES = (
     Case("gemm_systolic", "tiny", 14, 256, 32, 100_000),
-    # 92 transfers of 2,200 cycles each, which last longer in gRPC than in the model.
+    # 88 small filter tiles, which would last longer in gRPC than in the model, each sent alone.
     Case("gemm_systolic", "tiny", 16, 32, 64, 100_000),
     Case("conv_linebuffer", "tiny", 64, 8, 32, 100_000),
     Case("conv_winograd", "tiny", 64, 8, 64, 100_000),

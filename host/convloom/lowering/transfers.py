@@ -13,8 +13,9 @@ __all__ = ["JOINED_BYTES", "joined"]
 Beats = NDArray[np.uint64]
 
 JOINED_BYTES = 1 << 18
-"""Up to here one transfer is better than several. Starting one takes a board's host some 0.1 ms, in
-which a port moves 80 KB, and a remote host milliseconds; against that stands memory for the copies."""
+"""Up to here one transfer is better than several: the next one costs five register accesses of the
+host, remotely calls over a network, while a port moves 256 KB in 33,000 cycles. Against that stands
+memory for the copies."""
 
 
 def joined(pieces: Sequence[Beats]) -> list[Beats]:
