@@ -2,20 +2,22 @@
 """Many small designs in one Verilator build, each run under random stalls on every stream.
 
 `build(designs)` makes one program; `run` gives it a script of runs: which design, scalars, words per
-stream, probabilities of a pause.  The designs must use plain ap_ctrl_hs wires, ap_none and ap_vld
-scalars.
+stream and memory, probabilities of a pause.  The designs must have ap_ctrl_hs, as wires or in the
+register file; memories outside are never cut.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hlsc import toolchain
+from hlsc.backend import axilite
 from hlsc.backend.top import axis_signals
-from hlsc.ir import Design
+from hlsc.ir import Channel, Design, Port
 
 WAIVED = ("DECLFILENAME", "PINCONNECTEMPTY", "UNUSEDSIGNAL")
 
@@ -31,200 +33,135 @@ class Run:
     pause_out: int = 0
     seed: int = 1
     limit: int = 20_000
+    arrays: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Words per output stream, last value per scalar output, words of the inputs left over."""
+    """Words per output stream, last value per scalar output, words of the inputs left over, words of
+    the memories; `fault`: the rule that the design broke."""
 
     streams: dict[str, list[int]]
     scalars: dict[str, int]
     left: dict[str, int]
     cycles: int
     done: bool
+    arrays: dict[str, list[int]] = field(default_factory=dict)
+    fault: str = ""
 
 
-_COMMON = r"""
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <iostream>
-#include <map>
-#include <string>
-#include <vector>
-#include "Vbatch.h"
-#include "verilated.h"
-typedef unsigned __int128 W;
-// A port of the model: where it is, its bytes, and which bits of the word it carries.
-struct Pin { void *at; int bytes, low, bits; };
-static void set(const Pin &p, W word) {
-  uint64_t v = (uint64_t)((word >> p.low) & (((W)1 << p.bits) - 1));
-  std::memcpy(p.at, &v, p.bytes);
+_DRIVER = Path(__file__).with_name("ir_rtl.h")
+_BUS = {
+    "aw": ("AWVALID", "AWREADY"),
+    "w": ("WVALID", "WREADY"),
+    "b": ("BREADY", "BVALID"),
+    "ar": ("ARVALID", "ARREADY"),
+    "r": ("RREADY", "RVALID"),
 }
-static W get(const Pin &p) {
-  uint64_t v = 0;
-  std::memcpy(&v, p.at, p.bytes);
-  return ((W)v & (((W)1 << p.bits) - 1)) << p.low;
-}
-struct Stream { std::string name; Pin valid, ready; std::vector<Pin> data; };
-struct Value { std::string name; Pin data, vld; };
-struct Dut {
-  Pin start, done, ready, idle;
-  std::vector<Stream> ins, outs;
-  std::vector<Value> args, results;
-};
-static uint64_t state;
-static int dice() {
-  state ^= state << 13; state ^= state >> 7; state ^= state << 17;
-  return (int)((state >> 20) % 100);
-}
-static std::string hex(W v) {
-  std::string s;
-  do { s.insert(s.begin(), "0123456789abcdef"[(int)(v & 15)]); v >>= 4; } while (v);
-  return s;
-}
-static W parse(const std::string &s) {
-  W v = 0;
-  for (char c : s) v = v << 4 | (W)(c <= '9' ? c - '0' : c - 'a' + 10);
-  return v;
-}
-#define PIN(x, low, bits) {&m.x, (int)sizeof(m.x), low, bits}
-"""
-
-_MAIN = r"""
-  for (auto &d : duts) {
-    set(d.second.start, 0);
-    for (auto &i : d.second.ins) set(i.valid, 0);
-    for (auto &o : d.second.outs) set(o.ready, 0);
-  }
-  m.ap_rst_n = 0;
-  for (int k = 0; k < 6; k++) { m.ap_clk = 0; m.eval(); m.ap_clk = 1; m.eval(); }
-  m.ap_clk = 0; m.ap_rst_n = 1; m.eval();
-  std::string name;
-  while (std::cin >> name) {
-    Dut &d = duts.at(name);
-    int pin, pout, nargs, nstreams; long limit; std::string word, value;
-    std::cin >> pin >> pout >> state >> limit >> nargs;
-    for (int k = 0; k < nargs; k++) {
-      std::cin >> word >> value;
-      for (auto &a : d.args) if (a.name == word) set(a.data, parse(value));
-    }
-    std::map<std::string, std::vector<W>> feed, got;
-    std::map<std::string, W> scalars;
-    std::cin >> nstreams;
-    for (int k = 0; k < nstreams; k++) {
-      int n; std::cin >> word >> n;
-      for (int j = 0; j < n; j++) { std::cin >> value; feed[word].push_back(parse(value)); }
-    }
-    std::map<std::string, size_t> at; std::map<std::string, int> offered;
-    long cycle = 0; bool done = false;
-    m.ap_clk = 0; m.eval();
-    if (!get(d.idle) || get(d.done)) { std::printf("handshake before the start\n"); return 1; }
-    set(d.start, 1);
-    for (; cycle < limit && !done; cycle++) {
-      for (auto &i : d.ins) {
-        auto &v = feed[i.name]; size_t p = at[i.name]; int &o = offered[i.name];
-        if (!o && p < v.size() && dice() >= pin) o = 1;
-        set(i.valid, o);
-        for (auto &x : i.data) set(x, o ? v[p] : (W)state * state);
-      }
-      std::map<std::string, int> ready;
-      for (auto &o : d.outs) { ready[o.name] = dice() >= pout; set(o.ready, ready[o.name]); }
-      m.eval();
-      for (auto &i : d.ins) if (offered[i.name] && get(i.ready)) { at[i.name]++; offered[i.name] = 0; }
-      for (auto &o : d.outs) if (ready[o.name] && get(o.valid)) {
-        W w = 0;
-        for (auto &x : o.data) w |= get(x);
-        got[o.name].push_back(w);
-      }
-      for (auto &r : d.results) if (get(r.vld)) scalars[r.name] = get(r.data);
-      done = get(d.done);
-      bool idle = get(d.idle);
-      if (done != (bool)get(d.ready) || (cycle && idle)) { std::printf("handshake\n"); return 1; }
-      m.ap_clk = 1; m.eval();
-      m.ap_clk = 0;
-    }
-    set(d.start, 0);
-    for (auto &i : d.ins) set(i.valid, 0);
-    for (auto &o : d.outs) set(o.ready, 0);
-    m.eval();
-    if (done && !get(d.idle)) { std::printf("handshake behind the end\n"); return 1; }
-    std::printf("run %s %d %ld\n", name.c_str(), done, cycle);
-    for (auto &i : d.ins) {
-      std::printf("left %s %zu\n", i.name.c_str(), feed[i.name].size() - at[i.name]);
-    }
-    for (auto &s : scalars) std::printf("scalar %s %s\n", s.first.c_str(), hex(s.second).c_str());
-    for (auto &o : d.outs) {
-      std::printf("stream %s", o.name.c_str());
-      for (W w : got[o.name]) std::printf(" %s", hex(w).c_str());
-      std::printf("\n");
-    }
-    if (!done) return 0;
-  }
-  return 0;
-}
-"""
+"""What the driver sets of a channel, and what it looks at."""
 
 
-def _wrapper(designs: Sequence[Design]) -> tuple[str, str]:
-    """A top over all designs with prefixed ports, and the C++ that knows them."""
-    ports, body = ["input ap_clk", "input ap_rst_n"], []
-    cpp = [_COMMON, "int main() {", "  Vbatch m;", "  std::map<std::string, Dut> duts;"]
+class _Instance:
+    """One design in the wrapper: the wrapper's prefixed ports, and the C++ that knows them."""
 
-    def port(direction: str, name: str, width: int) -> None:
-        ports.append(f"{direction} [{width - 1}:0] {name}")
-
-    for d in designs:
-        pins = [".ap_clk(ap_clk)", ".ap_rst_n(ap_rst_n)"]
-        u = f"{d.top}_"
-
-        def pin(
-            direction: str,
-            name: str,
-            width: int,
-            low: int = 0,
-            bits: int = 0,
-            u: str = u,
-            pins: list[str] = pins,
-        ) -> str:
-            port(direction, u + name, width)
-            pins.append(f".{name}({u}{name})")
-            return f"PIN({u}{name}, {low}, {bits or width})"
-
-        cpp.append(f'  {{ Dut &d = duts["{d.top}"];')
-        cpp.append(f"    d.start = {pin('input', 'ap_start', 1)};")
-        cpp += [f"    d.{n} = {pin('output', f'ap_{n}', 1)};" for n in ("done", "ready", "idle")]
+    def __init__(self, design: Design, text: str) -> None:
+        self.design = d = design
+        self.ports: list[str] = []
+        self.pins = [".ap_clk(ap_clk)", ".ap_rst_n(ap_rst_n)"]
+        self.cpp = [f'{{ Dut& d = duts["{d.top}"];']
+        if not d.control_bundle:
+            self.set("start", "input", "ap_start")
+            for n in ("done", "ready", "idle"):
+                self.set(n, "output", f"ap_{n}")
         for c in d.channels:
-            if c.producer is not None and c.consumer is not None:
-                continue
-            into = c.producer is None
-            way, back = ("input", "output") if into else ("output", "input")
-            pair = f"{pin(way, f'{c.name}_TVALID', 1)}, {pin(back, f'{c.name}_TREADY', 1)}"
-            data = ", ".join(
-                pin(way, f"{c.name}_{suffix}", width, low, bits)
-                for suffix, width, low, bits in axis_signals(c)
-            )
-            group = "ins" if into else "outs"
-            cpp.append(f'    d.{group}.push_back({{"{c.name}", {pair}, {{{data}}}}});')
+            if c.producer is None or c.consumer is None:
+                self.stream(c)
+        head = re.search(rf"^module {d.top}\(.*?\);", text, re.MULTILINE | re.DOTALL)
+        assert head, f"no module {d.top}"
         for p in d.ports:
-            if p.kind == "axis":
-                continue
-            if p.direction == "in":
-                data = pin("input", p.name, p.width)
-                cpp.append(f'    d.args.push_back({{"{p.name}", {data}, {data}}});')
-            else:
-                data = pin("output", p.name, p.width)
-                vld = pin("output", f"{p.name}_ap_vld", 1) if p.kind == "ap_vld" else "d.done"
-                cpp.append(f'    d.results.push_back({{"{p.name}", {data}, {vld}}});')
-        cpp.append("  }")
-        body.append(f"  {d.top} u_{d.top} ({', '.join(pins)});")
+            if p.kind == "ap_memory":
+                self.memory(p, head.group())
+            elif p.kind == "s_axilite":
+                at = f'"{p.name}", {{}}, {{}}, {p.offset}, {-(-p.width // 32)}'
+                self.add("args" if p.direction == "in" else "results", at)
+            elif p.kind != "axis":
+                self.scalar(p)
+        bundle = d.control_bundle or next((p.bundle for p in d.ports if p.kind == "s_axilite"), "")
+        if bundle:
+            self.bus(f"s_axi_{bundle}", bool(d.control_bundle))
+        self.cpp.append("}")
+
+    def pin(self, way: str, name: str, width: int = 1, low: int = 0, bits: int = 0) -> str:
+        """The C++ of a port, which the wrapper gets."""
+        unique = f"{self.design.top}_{name}"
+        self.ports.append(f"{way} [{width - 1}:0] {unique}")
+        self.pins.append(f".{name}({unique})")
+        return f"{{&m.{unique}, sizeof m.{unique}, {low}, {bits or width}}}"
+
+    def set(self, member: str, way: str, name: str, width: int = 1) -> None:
+        self.cpp.append(f"d.{member} = {self.pin(way, name, width)};")
+
+    def add(self, group: str, fields: str) -> None:
+        self.cpp.append(f"d.{group}.push_back({{{fields}}});")
+
+    def stream(self, c: Channel) -> None:
+        into = c.producer is None
+        way, back = ("input", "output") if into else ("output", "input")
+        pair = f"{self.pin(way, f'{c.name}_TVALID')}, {self.pin(back, f'{c.name}_TREADY')}"
+        data = ", ".join(
+            self.pin(way, f"{c.name}_{suffix}", width, low, bits)
+            for suffix, width, low, bits in axis_signals(c)
+        )
+        self.add("ins" if into else "outs", f'"{c.name}", {pair}, {{{data}}}')
+
+    def scalar(self, p: Port) -> None:
+        if p.direction == "in":
+            self.add("args", f'"{p.name}", {self.pin("input", p.name, p.width)}')
+            return
+        data = self.pin("output", p.name, p.width)
+        vld = self.pin("output", f"{p.name}_ap_vld") if p.kind == "ap_vld" else "d.done"
+        self.add("results", f'"{p.name}", {data}, {vld}')
+
+    def memory(self, p: Port, head: str) -> None:
+        """The pins that the module has, which depend on the accesses."""
+        self.add("memories", f'"{p.name}"')
+        widths = {"address": max(1, (p.depth - 1).bit_length()), "d": p.width, "q": p.width}
+        for pin, side in re.findall(rf"\b{p.name}_(address|ce|we|d|q)([01])\b", head):
+            way = "input" if pin == "q" else "output"
+            member = f"memories.back().sides[{side}].{pin}"
+            self.set(member, way, f"{p.name}_{pin}{side}", widths.get(pin, 1))
+
+    def bus(self, name: str, control: bool) -> None:
+        for channel, (driven, seen) in _BUS.items():
+            pair = (driven, seen) if driven.endswith("VALID") else (seen, driven)
+            for member, pin in zip(("valid", "ready"), pair, strict=True):
+                way = "input" if pin == driven else "output"
+                self.set(f"bus.{channel}.{member}", way, f"{name}_{pin}")
+        width = axilite.address_width(self.design)
+        for pin, bits in (("AWADDR", width), ("WDATA", 32), ("WSTRB", 4), ("ARADDR", width)):
+            self.set(f"bus.{pin.lower()}", "input", f"{name}_{pin}", bits)
+        for pin, bits in (("BRESP", 2), ("RDATA", 32), ("RRESP", 2)):
+            self.set(f"bus.{pin.lower()}", "output", f"{name}_{pin}", bits)
+        if control:
+            self.cpp.append("d.bus.control = true;")
+            self.set("bus.interrupt", "output", "interrupt")
+
+
+def _wrapper(designs: Sequence[Design], texts: Sequence[str]) -> tuple[str, str]:
+    """A top over all designs with prefixed ports, and the C++ that knows them."""
+    parts = [_Instance(d, text) for d, text in zip(designs, texts, strict=True)]
+    ports = ["input ap_clk", "input ap_rst_n", *(p for x in parts for p in x.ports)]
+    body = [f"  {x.design.top} u_{x.design.top} ({', '.join(x.pins)});" for x in parts]
     sv = f"module batch(\n  {', '.join(ports)}\n);\n" + "\n".join(body) + "\nendmodule\n"
-    return sv, "\n".join(cpp) + _MAIN
+    cpp = ['#include "Vbatch.h"', '#include "ir_rtl.h"', "int main() {", "  Vbatch m;",
+           "  std::map<std::string, Dut> duts;"]  # fmt: skip
+    cpp += [f"  {line}" for x in parts for line in x.cpp]
+    return sv, "\n".join([*cpp, "  return drive(m, duts);", "}", ""])
 
 
 def build(designs: Sequence[Design], texts: Sequence[str]) -> Path:
     """The program over these designs, from their SystemVerilog; cached by content."""
-    sv, cpp = _wrapper(designs)
+    sv, cpp = _wrapper(designs, texts)
     seen: dict[str, str] = {}
     for text in texts:
         for module in text.split("\nendmodule"):
@@ -238,6 +175,7 @@ def build(designs: Sequence[Design], texts: Sequence[str]) -> Path:
     def make(folder: Path) -> None:
         (folder / "batch.sv").write_text(source)
         (folder / "main.cpp").write_text(cpp)
+        (folder / _DRIVER.name).write_bytes(_DRIVER.read_bytes())
         args = ["--cc", "--exe", "-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wall"]
         args += [f"-Wno-{w}" for w in (*WAIVED, "MULTITOP")]
         args += ["--top-module", "batch", "--Mdir", "obj", "batch.sv", "main.cpp"]
@@ -246,7 +184,7 @@ def build(designs: Sequence[Design], texts: Sequence[str]) -> Path:
                      "OPT_GLOBAL=-O0", "CFG_CXXFLAGS_PCH_I=-include", "CFG_GCH_IF_CLANG="]  # fmt: skip
         toolchain.run(make_args, what="compiling the batch", cwd=folder, env=verilator.env)
 
-    key = ("ir batch", source, cpp, verilator.version)
+    key = ("ir batch", source, cpp, _DRIVER, verilator.version)
     return toolchain.cached("ir_batch", key, make) / "obj" / "Vbatch"
 
 
@@ -256,9 +194,10 @@ def run(program: Path, runs: Sequence[Run], seed: int = 1) -> list[Outcome]:
     for r in runs:
         lines.append(f"{r.design} {r.pause_in} {r.pause_out} {r.seed | 1} {r.limit} {len(r.scalars)}")
         lines += [f"{n} {v:x}" for n, v in r.scalars.items()]
-        lines.append(str(len(r.streams)))
-        for n, words in r.streams.items():
-            lines.append(" ".join([n, str(len(words)), *(f"{w:x}" for w in words)]))
+        for given in (r.streams, r.arrays):
+            lines.append(str(len(given)))
+            for n, words in given.items():
+                lines.append(" ".join([n, str(len(words)), *(f"{w:x}" for w in words)]))
     done = subprocess.run(
         [program, f"+verilator+seed+{seed % 2**31 or 1}", "+verilator+rand+reset+2"],
         input="\n".join(lines),
@@ -276,6 +215,9 @@ def run(program: Path, runs: Sequence[Run], seed: int = 1) -> list[Outcome]:
             outcomes[-1].left[words[1]] = int(words[2])
         elif words[0] == "scalar":
             outcomes[-1].scalars[words[1]] = int(words[2], 16)
+        elif words[0] == "fault":
+            outcomes[-1] = replace(outcomes[-1], fault=line.removeprefix("fault "))
         else:
-            outcomes[-1].streams[words[1]] = [int(w, 16) for w in words[2:]]
+            group = outcomes[-1].streams if words[0] == "stream" else outcomes[-1].arrays
+            group[words[1]] = [int(w, 16) for w in words[2:]]
     return outcomes

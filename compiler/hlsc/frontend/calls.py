@@ -48,12 +48,11 @@ def share_calls(
     Raises SourceError where calls cannot take turns.
     """
     for name, facts in functions.items():
+        limits = [x for x in facts.allocations if not is_operation(x)]
+        if not limits:
+            continue
         place = _Place(module, name, facts, functions, loops)
-        groups: list[_Group] = []
-        for given in facts.allocations:
-            if not is_operation(given):
-                for plain in instances(given):
-                    groups += place.groups(given, plain)
+        groups = [g for given in limits for x in instances(given) for g in place.groups(given, x)]
         if groups:
             # What lives across a call becomes a variable, so that blocks may be joined anew.
             module = ModuleText(passes.run_passes(str(module), ("register_to_memory",)))

@@ -247,8 +247,8 @@ class Bodies:
     def write(self, s: Scope, p: Place) -> list[Stmt]:
         return [self.write_of(self.draw.choice(p.writes), s)]
 
-    def write_of(self, port: Port, s: Scope) -> Write:
-        value = self.value(port.type, s, 3)
+    def write_of(self, port: Port, s: Scope, value: Expr | None = None) -> Write:
+        value = cast(port.type, value) if value else self.value(port.type, s, 3)
         if port.axis:
             value = Call(port.type, f"packed<{port.type.width}>",
                          (value, self.value(Type(1, False), s, 1)))  # fmt: skip

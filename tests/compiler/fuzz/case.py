@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 __all__ = ["Argument", "Case", "Stimulus"]
@@ -18,9 +18,10 @@ _HEAD = "// fuzz: "
 
 @dataclass(frozen=True)
 class Argument:
-    """`kind`: in, out (streams), value, result (scalars). `type`: C++ type of a scalar or word.
+    """`kind`: in, out (streams), value, result (scalars), array, table (an array that is only read).
 
-    `width` is that of the value or of a word's data; `axis` words are ap_axiu<width, 1, 1, 1>.
+    `type`: C++ type of a scalar, word or element; `width` is that of the value or of a word's data;
+    `axis` words are ap_axiu<width, 1, 1, 1>; `dims` are the extents of an array.
     """
 
     name: str
@@ -29,14 +30,17 @@ class Argument:
     width: int
     signed: bool = False
     axis: bool = False
+    dims: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Stimulus:
-    """Raw bits: `scalars` by name; `streams` by name, an axis word has TLAST above its data."""
+    """Raw bits: `scalars` by name; `streams` by name, an axis word has TLAST above its data; elements
+    of `arrays` by name, the last index fastest."""
 
     scalars: Mapping[str, int]
     streams: Mapping[str, tuple[int, ...]]
+    arrays: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,12 @@ class Case:
         assert head.startswith(_HEAD), f"{path} must begin with {_HEAD!r}"
         data = json.loads(head.removeprefix(_HEAD))
         stimuli = tuple(
-            Stimulus(s["scalars"], {k: tuple(v) for k, v in s["streams"].items()})
+            Stimulus(s["scalars"], _words(s["streams"]), _words(s.get("arrays", {})))
             for s in data["stimuli"]
         )
-        arguments = tuple(Argument(**a) for a in data["arguments"])
+        arguments = tuple(Argument(**a | {"dims": tuple(a.get("dims", ()))}) for a in data["arguments"])
         return cls(data["name"], source, arguments, stimuli, data["clock_ns"])
+
+
+def _words(given: Mapping[str, list[int]]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(words) for name, words in given.items()}

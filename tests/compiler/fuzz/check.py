@@ -145,12 +145,12 @@ def _against_design(case: Case, result: Made, answer: Sequence[Expected]) -> Ver
     for i, (s, e) in enumerate(zip(case.stimuli, answer, strict=True)):
         streams = rtl.inputs(case, result.design, s, e)
         try:
-            got = interpret(result.design, streams, s.scalars, limit=200_000)
+            got = interpret(result.design, streams, s.scalars, arrays=s.arrays, limit=200_000)
         except HlscError as error:
             return Verdict("different", f"the design does not end (stimulus {i}): {error}")
         if any(got.left.values()):
             return Verdict("different", f"the design leaves words in {got.left} (stimulus {i})")
-        found = rtl.difference(case, result.design, e, got.streams, got.scalars)
+        found = rtl.difference(case, result.design, e, got.streams, got.scalars, got.arrays)
         if found:
             return Verdict("different", f"{found} in the design (stimulus {i})")
     return Verdict("same")

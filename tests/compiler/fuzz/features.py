@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+from fuzz.programs import Sample
 from fuzz.statements import PRELUDE, Program
 
-__all__ = ["FEATURES", "features"]
+__all__ = ["FEATURES", "covering", "features"]
 
 FEATURES = {
     "odd widths": r"ap_u?int<(?:3|7|11|13|23|37)>",
@@ -68,6 +70,17 @@ FEATURES = {
     "ap_none": r"INTERFACE ap_none port=arg",
     "ap_none output": r"INTERFACE ap_none port=res",
     "ap_vld": r"INTERFACE ap_vld",
+    "s_axilite": r"INTERFACE s_axilite port=(?:arg|n)",
+    "s_axilite output": r"INTERFACE s_axilite port=res",
+    "s_axilite control": r"INTERFACE s_axilite port=return",
+    "array argument": r", ap_u?int<\d+> mem\d+\[\d+\][,)]",
+    "array argument of two dimensions": r" mem\d+\[\d+\]\[\d+\][,)]",
+    "constant array argument": r"const ap_u?int<\d+> mem\d+\[",
+    "array argument of a process": r"process\d+\((?:\w+, )*mem0",
+    "limit of products": r"ALLOCATION operation instances=mul",
+    "limit of sums": r"ALLOCATION operation instances=(?:add|sub)",
+    "limit of shifts": r"ALLOCATION operation instances=shl",
+    "limit of divisions": r"ALLOCATION operation instances=[us](?:div|rem)",
 }
 
 
@@ -75,3 +88,15 @@ def features(program: Program) -> set[str]:
     """The features that a program has."""
     source = str(program).removeprefix(PRELUDE)
     return {name for name, text in FEATURES.items() if re.search(text, source)}
+
+
+def covering(samples: Iterable[Sample]) -> list[Sample]:
+    """A few of them that have every feature that one of them has: always the one with most new ones."""
+    left = [(s, features(s.program)) for s in samples]
+    missing = set().union(*(found for _, found in left))
+    chosen = []
+    while missing:
+        best, found = max(left, key=lambda x: len(x[1] & missing))
+        chosen.append(best)
+        missing -= found
+    return chosen

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many programs, natively: one C-simulation kernel that calls the one it is asked for.
 
-The kernel `fuzz_batch` takes a list of 64-bit words (values of the arguments, then counts and words of
-the input streams) and gives one back (scalar results; per input stream how many words were taken; per
-output stream its words).  A stream may get more words than the program takes: what it took is what the
+The kernel `fuzz_batch` takes a list of 64-bit words and gives one back, both in the order of the
+arguments: values of scalars, elements of arrays, counts and words of streams, and how many words were
+taken of an input.  A stream may get more words than the program takes: what it took is what the
 RTL gets.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
+from math import prod
 
 import numpy as np
 
@@ -49,6 +51,12 @@ template <class T> void drain(hls::stream<T>& s, Words& to, int width) {
   to.write(s.size());
   while (!s.empty()) give(s.read(), to, width);
 }
+template <class T> void load(T* at, Words& from, unsigned n) {
+  for (unsigned i = 0; i < n; ++i) at[i] = plain<T>(from.read());
+}
+template <class T> void save(const T* at, Words& to, unsigned n, int width) {
+  for (unsigned i = 0; i < n; ++i) to.write(raw(at[i], width));
+}
 template <class T> void taken(hls::stream<T>& s, Words& to, unsigned n) {
   to.write(n - s.size());
   while (!s.empty()) s.read();
@@ -63,6 +71,7 @@ class Expected:
     streams: dict[str, tuple[int, ...]]
     scalars: dict[str, int]
     taken: dict[str, int]
+    arrays: dict[str, tuple[int, ...]]
 
 
 def _glue(case: Case) -> str:
@@ -72,6 +81,9 @@ def _glue(case: Case) -> str:
             lines.append(f"  {a.type} {a.name} = plain<{a.type}>(words_in.read());")
         elif a.kind == "result":
             lines.append(f"  {a.type} {a.name} = 0;")
+        elif a.dims:
+            lines.append(f"  {a.type} {a.name}{''.join(f'[{n}]' for n in a.dims)};")
+            lines.append(f"  load(({a.type}*){a.name}, words_in, {prod(a.dims)});")
         else:
             lines.append(f'  hls::stream<{a.type}> {a.name}("{a.name}");')
         if a.kind == "in":
@@ -83,8 +95,13 @@ def _glue(case: Case) -> str:
         "result": "  words_out.write(raw({0}, {1}));",
         "in": "  taken({0}, words_out, n_{0});",
         "out": "  drain({0}, words_out, {1});",
+        "array": "  save((const {2}*){0}, words_out, {3}, {1});",
     }
-    lines += [ends[a.kind].format(a.name, a.width) for a in case.arguments if a.kind in ends]
+    lines += [
+        ends[a.kind].format(a.name, a.width, a.type, prod(a.dims))
+        for a in case.arguments
+        if a.kind in ends
+    ]
     return "\n".join([*lines, "}"])
 
 
@@ -108,6 +125,8 @@ def _request(case: Case, stimulus: Stimulus) -> np.ndarray:
     for a in case.arguments:
         if a.kind == "value":
             words.append(stimulus.scalars[a.name])
+        elif a.dims:
+            words += stimulus.arrays[a.name]
         elif a.kind == "in":
             given = stimulus.streams[a.name]
             words.append(len(given))
@@ -126,12 +145,14 @@ def run(kernel: Kernel, which: int, case: Case, stimulus: Stimulus, timeout: flo
     done = kernel.run({"in": [request]}, {"which": which}, timeout=timeout)
     given = [int(w) for w in done.streams["out"][0]] if done.streams["out"] else []
     words = iter(given)
-    expected = Expected({}, {}, {})
+    expected = Expected({}, {}, {}, {})
     for a in case.arguments:
         if a.kind == "result":
             expected.scalars[a.name] = next(words)
         elif a.kind == "in":
             expected.taken[a.name] = next(words)
+        elif a.kind == "array":
+            expected.arrays[a.name] = tuple(islice(words, prod(a.dims)))
         elif a.kind == "out":
             count, got = next(words), []
             for _ in range(count):

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 
 from fuzz.bodies import Bodies, Place, Port
 from fuzz.case import Argument, Case, Stimulus
 from fuzz.expressions import Helper, Scope
 from fuzz.statements import (
+    Array,
     Assign,
     Block,
     Declare,
@@ -90,29 +92,40 @@ class _Programs:
         self.types[name] = t
         return Var(t, name if kind == "value" else f"*{name}")
 
+    def memory(self, name: str, kind: str) -> Array:
+        a = replace(self.b.array(), name=name, init=(), pragmas=(), fixed=kind == "table")
+        t = self.types[name] = a.type
+        self.arguments.append(Argument(name, kind, t.cpp, t.width, t.signed, dims=a.dims))
+        return a
+
     def head(self) -> str:
-        forms = {"in": "hls::stream<{}>& {}", "out": "hls::stream<{}>& {}", "value": "{} {}",
-                 "result": "{}* {}"}  # fmt: skip
-        args = ", ".join(forms[a.kind].format(a.type, a.name) for a in self.arguments)
+        forms = {"in": "hls::stream<{}>& {}{}", "out": "hls::stream<{}>& {}{}", "value": "{} {}{}",
+                 "result": "{}* {}{}", "array": "{} {}{}", "table": "const {} {}{}"}  # fmt: skip
+        args = ", ".join(
+            forms[a.kind].format(a.type, a.name, "".join(f"[{n}]" for n in a.dims))
+            for a in self.arguments
+        )
         return f'extern "C" void {self.name}({args})'
 
     def stimuli(self, runs: int) -> tuple[Stimulus, ...]:
         return tuple(self.stimulus() for _ in range(runs))
 
     def stimulus(self) -> Stimulus:
-        scalars, streams = {}, {}
+        scalars, streams, arrays = {}, {}, {}
         for a in self.arguments:
             t = self.types[a.name]
             mask = (1 << t.width) - 1
             if a.kind == "value":
                 scalars[a.name] = self.e.word(t) & mask
+            elif a.dims:
+                arrays[a.name] = tuple(self.e.word(t) & mask for _ in range(prod(a.dims)))
             elif a.kind == "in":
                 words = []
                 for k in range(WORDS):
                     last = (k == WORDS - 1 or self.draw.random() < 0.1) if a.axis else False
                     words.append(self.e.word(t) & mask | last << t.width)
                 streams[a.name] = tuple(words)
-        return Stimulus(scalars, streams)
+        return Stimulus(scalars, streams, arrays)
 
     # ---- what programs share
 
@@ -153,7 +166,7 @@ class _Programs:
         end = b.value(result, s)
         pragmas = d.choice(((), ("INLINE",), ("INLINE off",), ("INLINE off", "PIPELINE")))
         head += f"{result.cpp} {name}({', '.join(params)})"
-        self.globals.append(Function(head, pragmas, Block(tuple(body)), end))
+        self.globals.append(Function(head, (*pragmas, *self.limits()), Block(tuple(body)), end))
         if not template:
             return [Helper(name, result, tuple(kinds))]
         found = []
@@ -163,7 +176,7 @@ class _Programs:
         return found
 
     def finished(self, body: Sequence[Stmt], pragmas: tuple[str, ...] = ()) -> Program:
-        top = Function(self.head(), pragmas, Block(tuple(body)))
+        top = Function(self.head(), (*pragmas, *self.interfaces()), Block(tuple(body)))
         return Program(self.name, (*self.globals, top))
 
     # ---- one process
@@ -176,32 +189,57 @@ class _Programs:
         for k in range(d.randint(0, 3)):
             s.values.append(self.scalar(f"arg{k}", "value"))
         results = tuple(self.scalar(f"res{k}", "result") for k in range(d.choice((0, 0, 1, 2))))
+        memories = [
+            self.memory(f"mem{k}", d.choice(("array", "array", "table")))
+            for k in range(d.choice((0, 0, 1, 2)))
+        ]
+        s.arrays += memories
         body: list[Stmt] = [b.read_of(p, s) for p in reads]
         body += self.state(s, d.randint(1, 3), d.randint(0, 3))
         if d.random() < 0.4:
             body.append(b.structure(s))
         place = Place(reads, writes, results, exits=d.random() < 0.5)
         if place.exits:  # what every path behind this leaves undone is done here
-            body += self.outcome(s, place)
+            body += self.outcome(s, place, memories)
         for _ in range(d.randint(1, 2)):
             body += b.statements(s, place, 2)
             body += b.loop(s, place)
-        body += self.outcome(s, place)
-        return self.finished(body, self.interfaces())
+        body += self.outcome(s, place, memories)
+        return self.finished(body, self.limits())
 
-    def outcome(self, s: Scope, p: Place) -> list[Stmt]:
-        """Writes every output once."""
-        found: list[Stmt] = [self.b.write_of(x, s) for x in p.writes]
-        return found + [Assign(r, "=", self.b.value(r.type, s)) for r in p.results]
+    def outcome(self, s: Scope, p: Place, memories: Sequence[Array]) -> list[Stmt]:
+        """Writes every output, and uses every memory, in a way that is of effect whatever follows."""
+        b = self.b
+        found: list[Stmt] = [b.write_of(x, s) for x in p.writes]
+        for a in memories:
+            found.append(
+                b.write_of(p.writes[0], s, self.e.element(s, a)) if a.fixed else self.mark(s, a)
+            )
+        return found + [Assign(r, "=", b.value(r.type, s)) for r in p.results]
+
+    def mark(self, s: Scope, a: Array) -> Assign:
+        """Stores a constant: what was read before it is no reason to drop it."""
+        return Assign(self.e.element(s, a), "=", self.e.constant(a.type))
 
     def interfaces(self) -> tuple[str, ...]:
         """Pragmas of some scalars; the protocols of the others are the defaults."""
-        protocols = {"value": ("ap_none",), "result": ("ap_none", "ap_vld", "ap_vld")}
-        return tuple(
+        protocols = {"value": ("ap_none", "s_axilite"), "result": ("ap_none", "ap_vld", "s_axilite")}
+        found = [
             f"INTERFACE {self.draw.choice(protocols[a.kind])} port={a.name}"
             for a in self.arguments
-            if a.kind in protocols and self.draw.random() < 0.4
-        )
+            if a.kind in protocols and self.draw.random() < 0.5
+        ]
+        if self.draw.random() < 0.2:
+            found.append("INTERFACE s_axilite port=return")
+        return tuple(found)
+
+    def limits(self) -> tuple[str, ...]:
+        """A pragma that makes operations of a function share operators, or none."""
+        d = self.draw
+        if d.random() < 0.8:
+            return ()
+        ops = d.choice(("mul", "mul", "add", "sub", "shl,lshr,ashr", "udiv,sdiv", "urem,srem"))
+        return (f"ALLOCATION operation instances={ops} limit={d.randint(1, 3)}",)
 
     def state(self, s: Scope, variables: int, arrays: int) -> list[Stmt]:
         found: list[Stmt] = []
@@ -222,6 +260,7 @@ class _Programs:
         source, sink = self.port("in0", "in"), self.port("out0", "out")
         n = self.scalar("n", "value", Type(d.randint(2, 4), False))
         result = self.scalar("res0", "result") if d.random() < 0.5 else None
+        memory = self.memory("mem0", "array") if d.random() < 0.3 else None
         branches = d.randint(1, 3)
         body: list[Stmt] = []
         calls: list[Stmt] = []
@@ -247,7 +286,7 @@ class _Programs:
                 calls.append(self.process(shared, (p,), (following,), n))
                 p = following
             ends.append(p)
-        calls.append(self.process(shared, tuple(ends), (sink,), n, result))
+        calls.append(self.process(shared, tuple(ends), (sink,), n, result, memory))
         return self.finished([*body, *calls], ("DATAFLOW",))
 
     def channel(self, p: Port) -> list[Stmt]:
@@ -264,6 +303,7 @@ class _Programs:
         writes: tuple[Port, ...],
         n: Var,
         result: Var | None = None,
+        memory: Array | None = None,
     ) -> Run:
         """A function that takes n words from each of `reads` and gives n to each of `writes`."""
         d, b = self.draw, self.b
@@ -277,6 +317,8 @@ class _Programs:
                 params.append(f"hls::stream<{p.word}>& {way}{k}")
         params.append(f"{n.type.cpp} n")
         names = [p.name for p in (*reads, *writes)]
+        if memory is not None:
+            s.arrays.append(memory)
         values: tuple[Expr, ...] = (n,)
         state = self.state(s, d.randint(0, 2), d.choice((0, 0, 1)))
         s.values.append(Var(n.type, "n"))
@@ -293,13 +335,17 @@ class _Programs:
         pragmas = (f"PIPELINE II={d.choice((1, 1, 2))}",) if pipelined else ()
         loop = For(i, most, Block(tuple(body)), pragmas, 1, Var(n.type, "n"))
         end: list[Stmt] = []
+        if memory is not None:
+            params.append(memory.declared)
+            values = (*values, Var(memory.type, memory.name))
+            end.append(self.mark(s, memory))
         if result is not None:
             params.append(f"{result.type.cpp}* result")
             names_after = [result.name.removeprefix("*")]
-            end = [Assign(Var(result.type, "*result"), "=", b.value(result.type, s))]
+            end.append(Assign(Var(result.type, "*result"), "=", b.value(result.type, s)))
         else:
             names_after = []
         head = f"static void {name}({', '.join(params)})"
-        self.globals.append(Function(head, (), Block((*state, loop, *end))))
+        self.globals.append(Function(head, self.limits(), Block((*state, loop, *end))))
         after = tuple(Var(INT, x) for x in names_after)
         return Run(name, tuple(names), (*values, *after))

@@ -76,22 +76,29 @@ def _as_case(design: Design, a: Argument, words: Sequence[int]) -> tuple[int, ..
 
 def difference(
     case: Case, design: Design, expected: Expected, streams: dict[str, list[int]],
-    scalars: dict[str, int],
+    scalars: dict[str, int], arrays: dict[str, list[int]],
 ) -> str:  # fmt: skip
     """The first difference between what is expected and what a design gave, or ""."""
     for a in case.arguments:
         if a.kind == "out":
             got, want = _as_case(design, a, streams.get(a.name, [])), expected.streams[a.name]
-            if got != want:
-                n = next((i for i, (x, y) in enumerate(zip(got, want, strict=False)) if x != y), None)
-                if n is None:
-                    return f"{a.name} has {len(got)} words, not {len(want)}"
-                return f"{a.name}[{n}] is {got[n]:#x}, not {want[n]:#x}"
+            if text := _first(a.name, got, want):
+                return text
+        elif a.kind == "array":
+            if text := _first(a.name, arrays.get(a.name, []), expected.arrays[a.name]):
+                return text
         elif a.kind == "result":
             value = scalars.get(a.name, 0) & (1 << a.width) - 1
             if value != expected.scalars[a.name]:
                 return f"{a.name} is {value:#x}, not {expected.scalars[a.name]:#x}"
     return ""
+
+
+def _first(name: str, got: Sequence[int], want: Sequence[int]) -> str:
+    for n, (x, y) in enumerate(zip(got, want, strict=False)):
+        if x != y:
+            return f"{name}[{n}] is {x:#x}, not {y:#x}"
+    return "" if len(got) == len(want) else f"{name} has {len(got)} words, not {len(want)}"
 
 
 def inputs(case: Case, design: Design, s: Stimulus, e: Expected) -> dict[str, list[int]]:
@@ -109,15 +116,19 @@ def run(program: Path, case: Case, design: Design, expected: Sequence[Expected],
     for i, (s, e) in enumerate(zip(case.stimuli, expected, strict=True)):
         streams = inputs(case, design, s, e)
         pause = PAUSES[i % len(PAUSES)]
-        runs.append(ir_rtl.Run(case.name, streams, s.scalars, *pause, seed=seed + i, limit=200_000))
+        rest = {"seed": seed + i, "limit": 200_000, "arrays": s.arrays}
+        runs.append(ir_rtl.Run(case.name, streams, s.scalars, *pause, **rest))
     for i, outcome in enumerate(ir_rtl.run(program, runs, seed)):
         where = f"stimulus {i}, pauses {PAUSES[i % len(PAUSES)]}"
+        if outcome.fault:
+            return f"the RTL breaks a rule: {outcome.fault} ({where})"
         if not outcome.done:
             left = ", ".join(f"{n} words of {s} left" for s, n in outcome.left.items() if n)
             return f"the RTL does not end ({where}; {left or 'inputs taken'})"
         if left := [s for s, n in outcome.left.items() if n]:
             return f"the RTL leaves words of {left[0]} ({where})"
-        found = difference(case, design, expected[i], outcome.streams, outcome.scalars)
+        answer = (outcome.streams, outcome.scalars, outcome.arrays)
+        found = difference(case, design, expected[i], *answer)
         if found:
             return f"{found} in RTL ({where})"
     return ""

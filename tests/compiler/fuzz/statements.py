@@ -40,11 +40,14 @@ class Array(Stmt):
     pragmas: tuple[str, ...] = ()
     fixed: bool = False  # a table
 
+    @property
+    def declared(self) -> str:
+        """As a parameter."""
+        return f"{self.type.cpp} {self.name}{''.join(f'[{d}]' for d in self.dims)}"
+
     def lines(self) -> list[str]:
-        shape = "".join(f"[{d}]" for d in self.dims)
         words = ", ".join(map(str, self.init))
-        head = f"{'static const ' if self.fixed else ''}{self.type.cpp} {self.name}{shape}"
-        text = [f"{head} = {{{words}}};"]
+        text = [f"{'static const ' if self.fixed else ''}{self.declared} = {{{words}}};"]
         return text + [f"#pragma HLS {p.format(self.name)}" for p in self.pragmas]
 
 

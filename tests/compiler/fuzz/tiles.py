@@ -38,17 +38,13 @@ def tiles(make: _Programs) -> Program:
     inside: list[Stmt] = []
     for a in arrays:
         if a is not None:
-            inside.append(Text(f"{a.type.cpp} {a.name}{_shape(a)};"))
+            inside.append(Text(f"{a.declared};"))
             inside += [Text(f"#pragma HLS {p.format(a.name)}") for p in a.pragmas]
     for before, after in pairwise(arrays):
         inside.append(_process(make, shared, source, sink, side, before, after))
     t, most = Var(INT, "t"), (1 << n.type.width) - 1
     body.append(For(t, most, Block(tuple(inside)), ("DATAFLOW",), 1, Var(n.type, "n")))
     return make.finished(body)
-
-
-def _shape(a: Array) -> str:
-    return "".join(f"[{x}]" for x in a.dims)
 
 
 def _process(
@@ -74,7 +70,7 @@ def _process(
             names.append(port.name)
     for a in (before, after):
         if a is not None:
-            params.append(f"{a.type.cpp} {a.name}{_shape(a)}")
+            params.append(a.declared)
             names.append(a.name)
     b.room = make.room // 2
     body = list(state)
@@ -94,7 +90,7 @@ def _process(
     if side and before is None:
         body.append(b.write_of(side, s))
     head = f"static void {name}({', '.join([*params, 'int t'])})"
-    make.globals.append(Function(head, (), Block(tuple(body))))
+    make.globals.append(Function(head, make.limits(), Block(tuple(body))))
     return Run(name, tuple(names), (Var(INT, "t"),))
 
 
