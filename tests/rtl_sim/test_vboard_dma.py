@@ -99,6 +99,16 @@ def test_scatter_gather_registers_are_refused(host):
 # --------------------------------------------------------------------------------------- faults
 
 
+def test_faults_that_nobody_asks_for_are_not_kept_for_ever(host):
+    for address in range(100):
+        host.logic.write(host.channels["in0"] + ADDRESS, 4 * address + 4)
+        host.logic.write(host.channels["in0"] + LENGTH, 8)  # the channel is halted
+        host.logic.write(host.channels["in1"] + 4 * address + 0x60, 1)  # no such register
+    found = host.logic.faults()
+    assert len(found) == 64 and f"register {4 * 99 + 0x60:#x} " in found[31] and "halted" in found[-1]
+    assert host.logic.faults() == []
+
+
 def test_no_tlast_never_completes_when_the_buffer_is_just_full(host, rng):
     view, expected = add(host, rng, 16, last_at=0)
     for _ in range(300):

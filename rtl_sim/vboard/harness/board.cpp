@@ -197,13 +197,9 @@ void Board::counters(uint64_t* out) const {
 }
 
 std::vector<std::string> Board::take_faults() {
-  for (Source source : kChannels) {
-    std::vector<std::string>& found = channel(source).faults;
-    faults_.insert(faults_.end(), found.begin(), found.end());
-    found.clear();
-  }
   std::vector<std::string> all;
-  all.swap(faults_);
+  faults_.move_to(all);
+  for (Source source : kChannels) channel(source).faults.move_to(all);
   return all;
 }
 

@@ -80,7 +80,7 @@ class Board {
   Channel& channel(Source source);
   static Source source_at(int which, uint32_t offset);
   void see_control(uint32_t value);
-  void fault(const std::string& text) { faults_.push_back(text); }
+  void fault(const std::string& text) { faults_.add(text); }
 
   Config config_;
   Ddr ddr_;
@@ -105,7 +105,7 @@ class Board {
   uint32_t control_ = 4, latched_ = 0;
   uint64_t kernel_events_ = 0;
   uint64_t starts_ = 0, started_ = kNever, last_out_ = kNever;
-  std::vector<std::string> faults_;
+  Faults faults_;
   std::string record_file_;  // of a waveform, if any: every programming starts it anew
   uint64_t record_first_ = 0, record_last_ = 0;
 };

@@ -26,6 +26,24 @@ struct Beat {
   bool last;
 };
 
+// The last faults that nobody has asked for yet: a client that never asks must not fill the memory.
+class Faults {
+ public:
+  void add(const std::string& text) {
+    if (kept_.size() == kMost) kept_.erase(kept_.begin());
+    kept_.push_back(text);
+  }
+  void clear() { kept_.clear(); }
+  void move_to(std::vector<std::string>& all) {
+    all.insert(all.end(), kept_.begin(), kept_.end());
+    kept_.clear();
+  }
+
+ private:
+  static const size_t kMost = 32;
+  std::vector<std::string> kept_;
+};
+
 // A queue of fixed capacity (a power of two).
 template <class T, uint32_t kCapacity>
 class Ring {
@@ -117,7 +135,7 @@ class Channel {
   uint64_t transfers = 0;  // completed
   uint64_t bytes = 0;      // of completed transfers
   uint64_t events = 0;     // transfers ended, errors, halts
-  std::vector<std::string> faults;
+  Faults faults;
 
   static std::string hex(uint64_t value) {
     char text[20];
@@ -130,7 +148,7 @@ class Channel {
   virtual void clear() = 0;
   virtual void begin() = 0;
 
-  void fault(const std::string& text) { faults.push_back(name_ + ": " + text); }
+  void fault(const std::string& text) { faults.add(name_ + ": " + text); }
   void halt() {
     if (!(status_ & kHalted)) ++events;
     status_ |= kHalted;
