@@ -119,7 +119,7 @@ class _Instance:
             self.add("args", f'"{p.name}", {self.pin("input", p.name, p.width)}')
             return
         data = self.pin("output", p.name, p.width)
-        vld = self.pin("output", f"{p.name}_ap_vld") if p.kind == "ap_vld" else "d.done"
+        vld = self.pin("output", f"{p.name}_ap_vld") if p.kind == "ap_vld" else "{}"
         self.add("results", f'"{p.name}", {data}, {vld}')
 
     def memory(self, p: Port, head: str) -> None:

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import fuzz.rtl
 import pytest
-from fuzz.case import Case
+from fuzz.case import Argument, Case, Stimulus
 from fuzz.check import Verdict, check
-from fuzz.features import FEATURES, features
+from fuzz.features import FEATURES, covering, features
 from fuzz.programs import sample
+from fuzz.rtl import Made
 from fuzz.shrink import candidates, shrunk
 from fuzz.statements import Program
 
@@ -19,7 +22,32 @@ import hlsc.synth
 from hlsc.middle.graph import Builder
 
 REGRESSIONS = sorted((Path(__file__).parent / "fuzz_regressions").glob("*.cpp"))
-PROGRAMS = 25
+POOL = 150  # programs of which a few are taken that have every feature
+PINS = """\
+#include <ap_int.h>
+#include <hls_stream.h>
+
+typedef hls::stream<ap_uint<12>> Words;
+extern "C" void pins(Words& in, Words& out, ap_uint<12> mem[5], ap_uint<9> add, ap_uint<40>* sum) {
+#pragma HLS INTERFACE s_axilite port=add
+#pragma HLS INTERFACE s_axilite port=sum
+#pragma HLS INTERFACE s_axilite port=return
+  ap_uint<40> s = 0;
+  for (int i = 0; i < 5; ++i) {
+    ap_uint<12> was = mem[i];
+    s = s * 1000 + in.read();
+    out.write(was);
+    mem[i] = was + add;
+  }
+  *sum = s;
+}
+"""
+PIN_FAULTS = {
+    r"(?<=assign BRESP = 2'b)00": "10",
+    r"(?<=reg_sum)\[39:32\]": "[38:31]",
+    r"(?<=reg_sum_ap_vld <= 1'b)1": "0",
+    r"\w+_fresh \? m_mem_q0 : \w+_kept": "m_mem_q0",
+}
 
 
 def report(cases: list[Case], verdicts: list[Verdict]) -> Counter[str]:
@@ -35,11 +63,11 @@ def report(cases: list[Case], verdicts: list[Verdict]) -> Counter[str]:
 def test_random_programs_and_kept_failures(seed: int) -> None:
     """One Verilator build for all. A program that hlsc refuses is a gap, but no wrong answer."""
     kept = [Case.load(p) for p in REGRESSIONS]
-    drawn = [sample(seed, k, runs=2, room=5).case for k in range(PROGRAMS)]
+    drawn = [s.case for s in covering(sample(seed, k, runs=2, room=5) for k in range(POOL))]
     verdicts = check([*kept, *drawn], seed=seed % 1000 + 1)
     counts = report([*kept, *drawn], verdicts)
     assert all(v.kind == "same" for v in verdicts[: len(kept)])
-    assert counts["same"] >= len(kept) + PROGRAMS - 2, counts
+    assert counts["same"] >= len(verdicts) - 1, counts
 
 
 @pytest.mark.nightly
@@ -55,9 +83,10 @@ def test_programs_follow_from_the_seed() -> None:
     assert sample(3, 1).case == sample(3, 1).case != sample(3, 2).case
 
 
-def test_every_feature_is_drawn() -> None:
-    drawn = Counter(x for k in range(60) for x in features(sample(1, k).program))
-    assert not [x for x in FEATURES if not drawn[x]]
+def test_every_feature_is_drawn_and_few_programs_have_them_all() -> None:
+    few = covering(sample(1, k, room=5) for k in range(POOL))
+    assert set().union(*(features(s.program) for s in few)) == set(FEATURES)
+    assert len(few) < 20
     assert not features(Program("empty", ()))
 
 
@@ -86,6 +115,38 @@ def test_a_dropped_hazard_is_found_in_rtl(monkeypatch: pytest.MonkeyPatch) -> No
     case = Case.load(next(p for p in REGRESSIONS if p.stem == "histogram"))
     (verdict,) = check([case])
     assert verdict.kind == "different" and "design before the back end is right" in verdict.text
+
+
+def test_faults_at_registers_and_memories_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = (
+        Argument("in", "in", "ap_uint<12>", 12),
+        Argument("out", "out", "ap_uint<12>", 12),
+        Argument("mem", "array", "ap_uint<12>", 12, dims=(5,)),
+        Argument("add", "value", "ap_uint<9>", 9),
+        Argument("sum", "result", "ap_uint<40>", 40),
+    )
+    stimulus = Stimulus({"add": 300}, {"in": tuple(range(200, 205))}, {"mem": (1, 2, 3, 4, 4095)})
+    cases = [
+        Case(name, re.sub(r"\bpins\b", name, PINS), arguments, (stimulus,) * 4)
+        for name in ("pins", *(f"pins_{k}" for k in range(len(PIN_FAULTS))))
+    ]
+    original = fuzz.rtl.synthesised
+
+    def faulty(case: Case, *, back_end: bool = True) -> Made:
+        made = original(case, back_end=back_end)
+        for k, (place, text) in enumerate(PIN_FAULTS.items()):
+            if case.name == f"pins_{k}":
+                changed, count = re.subn(place, text, made.text)
+                assert count == 1, place
+                return replace(made, text=changed)
+        return made
+
+    monkeypatch.setattr(fuzz.rtl, "synthesised", faulty)
+    right, *wrong = check(cases)
+    assert right.kind == "same", right
+    for verdict in wrong:
+        assert verdict.kind == "different", wrong
+        assert "design before the back end is right" in verdict.text
 
 
 def test_a_failure_is_shrunk() -> None:
