@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -160,3 +161,36 @@ def test_weights_of_a_run_never_make_room_for_its_output(overlay: ConvOverlay) -
         device.cma = 1 << 20
         assert np.array_equal(overlay.run(LAYER, x, w, bias), y) and overlay.report.weights_kept
         overlay._memory.clear()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("UNAVAILABLE", "the connection to it is lost"),
+        ("DEADLINE_EXCEEDED", "must answer in time, and is silent"),
+        ("NOT_FOUND", r"must fit the board's contiguous memory \(CMA\)"),
+    ],
+)
+def test_a_board_that_does_not_answer_is_not_one_without_memory(
+    overlay: ConvOverlay, monkeypatch: pytest.MonkeyPatch, status: str, said: str
+) -> None:
+    """Kept weights are given up for the latter only."""
+    x, w, bias, _ = teach(overlay, LAYER)
+    overlay.run(LAYER, x, w, bias)
+
+    class Failed(Exception):
+        def code(self) -> SimpleNamespace:
+            return SimpleNamespace(name=status)
+
+        def details(self) -> str:
+            return "no such buffer"
+
+    def fail(*_: object, **__: object) -> None:
+        raise Failed
+
+    x, w, bias, _ = teach(overlay, LAYER, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(overlay.device, "allocate", fail)
+        with pytest.raises(BoardError, match=said):
+            overlay.run(LAYER, x, w, bias)
+    assert bool(overlay.device.used) == (status != "NOT_FOUND")

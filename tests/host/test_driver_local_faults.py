@@ -102,6 +102,19 @@ def test_wrong_tensors_never_reach_the_board(overlay: ConvOverlay) -> None:
     assert overlay.device.log == log
 
 
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf")])
+def test_limits_are_times_that_end(overlay: ConvOverlay, seconds: float) -> None:
+    x, w, bias, y = teach(overlay, LAYER)
+    said = "limit must be above 0 and at most 86400 seconds, not"
+    with pytest.raises(PreflightError, match=said):
+        overlay.run(LAYER, x, w, bias, limit=seconds)
+    with pytest.raises(PreflightError, match=said):
+        ConvOverlay(overlay.files.bitstream, device=overlay.device, limit=seconds)
+    with pytest.raises(PreflightError, match="answer must be above 0 and at most 86400 seconds, not"):
+        ConvOverlay(overlay.files.bitstream, device=overlay.device, answer=seconds)
+    assert np.array_equal(overlay.run(LAYER, x, w, bias, limit=5.0), y)
+
+
 def test_jobs_of_another_kernel_or_configuration_are_refused(overlay: ConvOverlay) -> None:
     x, w, bias, _ = teach(overlay, LAYER)
     for kernel, config in (("conv_winograd", "tiny"), ("gemm_systolic", "z2")):

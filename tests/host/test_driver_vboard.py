@@ -18,6 +18,7 @@ pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install
 from driver_support import LAYER, reference, tensors
 from virtual_board import check_next, load, make_job, start
 
+from convloom.driver import PreflightError
 from convloom.lowering import lower, lowerings_for
 from convloom.random_layers import random_layers
 
@@ -86,6 +87,12 @@ def test_two_boards_at_once_keep_apart(gemm: tuple[Any, Any]) -> None:
             first = [overlay.run(LAYER, x, w, bias), gemm[1].run(LAYER, x, w, bias)]
             assert np.array_equal(*first)
             assert overlay.report.cycles != gemm[1].report.cycles  # the memory is another
+            beats = make_job(overlay).out_beats
+            said = pytest.raises(PreflightError, match="must be of the board that runs the layer")
+            with gemm[1].device.allocate((beats,), "<u8") as foreign, said:
+                overlay.run(LAYER, x, w, bias, receive=foreign)
+            with overlay.device.allocate((beats,), "<u8") as own:
+                assert np.array_equal(overlay.run(LAYER, x, w, bias, receive=own), first[0])
     finally:
         other.stop()
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from convloom.driver.dma import Region
 from convloom.driver.errors import BoardError, PreflightError
+from convloom.driver.loading import call_status
 
 __all__ = ["Block", "Memory", "block_bytes", "check_receive", "distinct"]
 
@@ -104,8 +105,8 @@ class Memory:
             try:
                 return self._try(nbytes)
             except Exception as error:
-                if type(error).__name__ == "_InactiveRpcError" and "UNAVAILABLE" in str(error):
-                    raise  # no memory problem: the board is gone
+                if call_status(error) in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
+                    raise  # no memory problem: the board is gone, or silent
                 first = first or error
             if not self._drop_oldest():
                 break
@@ -172,17 +173,24 @@ class Memory:
             pass
 
 
-def check_receive(buffer: Any, nbytes: int) -> None:
-    """PreflightError unless `buffer` is a whole contiguous pynq buffer of at least `nbytes`.
+def check_receive(buffer: Any, nbytes: int, device: Any) -> None:
+    """PreflightError unless `buffer` is a whole contiguous pynq buffer of `device` that holds `nbytes`.
 
     Views of pynq buffers are refused: remotely a view has the address of the buffer's start, so the DMA
-    would write somewhere else than the host looks.
+    would write somewhere else than the host looks. So are buffers of another device: their address is
+    that of something else here.
     """
     subject, remedy = "receive buffer", "; use pynq.allocate"
     if not isinstance(buffer, np.ndarray) or not hasattr(buffer, "physical_address"):
         raise PreflightError(f"{subject} must be a pynq buffer, not {type(buffer).__name__}{remedy}")
     if getattr(buffer, "freed", False):
         raise PreflightError(f"{subject} must be allocated, not freed already{remedy}")
+    owner = getattr(buffer, "device", None)
+    if owner is not None and owner is not device:
+        raise PreflightError(
+            f"{subject} must be of the board that runs the layer, not of another pynq device; "
+            "use pynq.allocate with target=overlay.device"
+        )
     base: Any = buffer.base
     if hasattr(base, "physical_address") or getattr(buffer, "offset", None):
         raise PreflightError(

@@ -14,7 +14,7 @@ from typing import Any
 from convloom.driver.errors import BoardError
 from convloom.errors import ConvloomError
 
-__all__ = ["loading", "programming", "translated"]
+__all__ = ["call_status", "loading", "programming", "translated"]
 
 try:
     import fcntl
@@ -96,11 +96,15 @@ def translated(doing: str) -> Iterator[None]:
         raise BoardError(_words(doing, error)) from error
 
 
-def _words(doing: str, error: Exception) -> str:
-    details = getattr(error, "details", None)
+def call_status(error: Exception) -> str:
+    """The name of a failed gRPC call's status; "" for every other error."""
     code = getattr(error, "code", None)
-    if callable(details) and callable(code):  # gRPC
-        name = getattr(code(), "name", str(code()))
+    return str(getattr(code(), "name", code())) if callable(code) else ""
+
+
+def _words(doing: str, error: Exception) -> str:
+    details = getattr(error, "details", str)
+    if name := call_status(error):
         if name == "UNAVAILABLE":
             return (
                 f"{doing}: the board must answer, but the connection to it is lost "

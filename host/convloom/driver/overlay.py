@@ -24,7 +24,7 @@ from convloom.driver.engine import Engine
 from convloom.driver.errors import PreflightError
 from convloom.driver.ip import ConvIP, offsets_of
 from convloom.driver.loading import loading, programming, translated
-from convloom.driver.preflight import check_job
+from convloom.driver.preflight import check_job, check_seconds
 from convloom.driver.report import RunReport, Stopwatch
 from convloom.kernels import KernelSpec
 from convloom.layer import ConvLayer
@@ -66,6 +66,8 @@ class ConvOverlay(pynq.Overlay):
         keep_bytes: int = KEEP_BYTES,
         trace: bool = False,
     ) -> None:
+        check_seconds("limit", limit)
+        check_seconds("answer", answer)
         files = read_files(bitfile)
         with translated("opening the board"):
             device = open_device(device, answer)
@@ -208,6 +210,8 @@ class ConvOverlay(pynq.Overlay):
     ) -> NDArray[Any]:
         """`run` for a layer that is lowered already."""
         watch = watch or Stopwatch()
+        limit = self.limit if limit is None else limit
+        check_seconds("limit", limit)
         self.report = None
         with translated("running a layer"):
             conv, channels = self._bind()
@@ -216,7 +220,7 @@ class ConvOverlay(pynq.Overlay):
                 free += self._memory.kept_bytes
             check_job(job, self.kernel, self.config, channels, free)
             if receive is not None:
-                check_receive(receive, job.bytes_out)
+                check_receive(receive, job.bytes_out, self.device)
             with contextlib.ExitStack() as stack:
                 with watch.time("transfer"):
                     regions, kept = self._place(job, stack)
@@ -228,7 +232,7 @@ class ConvOverlay(pynq.Overlay):
                     conv,
                     channels,
                     self.counters,
-                    self.limit if limit is None else limit,
+                    limit,
                     trace=self.trace,
                 )
                 # From the first register on, a run that does not end leaves the PL in the middle.

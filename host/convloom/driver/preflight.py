@@ -11,7 +11,13 @@ from convloom.driver.errors import PreflightError
 from convloom.kernels import KernelSpec
 from convloom.lowering import Job
 
-__all__ = ["check_job", "needed_bytes"]
+__all__ = ["check_job", "check_seconds", "needed_bytes"]
+
+
+def check_seconds(name: str, seconds: float) -> None:
+    """PreflightError unless this is a time that ends; a limit of NaN would never be over."""
+    if not 0 < seconds <= 86400:
+        raise PreflightError(f"{name} must be above 0 and at most 86400 seconds, not {seconds}")
 
 
 def needed_bytes(job: Job, *, out: bool = True) -> int:
