@@ -154,13 +154,16 @@ def test_a_length_above_the_width_of_the_dma(gemm: tuple[Any, Any]) -> None:
 
 def test_registers_out_of_range(gemm: tuple[Any, Any]) -> None:
     """Of 32 bits, which the driver refuses, and of the kernel's range, which the kernel does."""
-    _, overlay = gemm
+    board, overlay = gemm
     job = make_job(overlay)
+    assert overlay.conv  # bound, which writes registers
+    before = board.counters()["cycle"]
     for value in (-1, 1 << 32):
         with pytest.raises(
             PreflightError, match=f"register rows must be in 0..4294967295, not {value}"
         ):
             overlay.execute(replace(job, registers={**job.registers, "rows": value}))
+    assert board.counters()["cycle"] == before
     for name, value, said in (("rows", 0, "bad|rows, row_tiles"), ("int8_output", 7, "int8_output")):
         with pytest.raises(KernelError, match=f"gemm_systolic stopped with status 0x.*{said}"):
             overlay.execute(replace(job, registers={**job.registers, name: value}))

@@ -70,13 +70,21 @@ def test_an_error_code_of_the_kernel_is_explained(overlay: ConvOverlay) -> None:
 def test_registers_must_fit(overlay: ConvOverlay) -> None:
     x, w, bias, y = teach(overlay, LAYER)
     job = overlay.device.kernel.job
-    for name, value, said in (("rows", -1, "0..4294967295, not -1"), ("rows", 2**32, "not 4294967296")):
+    last = [r for r in overlay.kernel.registers if r.direction == "in"][-1].name
+    assert overlay.conv  # bound
+    overlay.device.log.clear()
+    for name, value, said in (
+        ("rows", -1, "0..4294967295, not -1"),
+        ("rows", 2**32, "not 4294967296"),
+        (last, 2**32, "not 4294967296"),
+    ):
         wrong = replace(job, registers={**job.registers, name: value})
         with pytest.raises(PreflightError, match=f"register {name} must be in .*{said}"):
             overlay.execute(wrong)
     few = {k: v for k, v in job.registers.items() if k != "chunks"}
     with pytest.raises(PreflightError, match="register chunks must have a value"):
         overlay.execute(replace(job, registers=few))
+    assert overlay.device.log == [] and overlay.device.used == 0  # of no register of them
     assert np.array_equal(overlay.run(LAYER, x, w, bias), y)
 
 

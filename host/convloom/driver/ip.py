@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pynq import DefaultIP
@@ -103,8 +103,12 @@ class ConvIP(DefaultIP):
             )
         return overlay.run(*args, **kwargs)
 
-    def write_registers(self, values: Mapping[str, int]) -> None:
-        """Write all input registers, each once, in the order of the contract."""
+    def register_writes(self, values: Mapping[str, int]) -> list[tuple[int, int]]:
+        """(offset, word) of every input register, in the order of the contract.
+
+        PreflightError where a value is missing or does not fit into its register.
+        """
+        writes = []
         for register in self.spec.registers:
             if register.direction != "in":
                 continue
@@ -116,7 +120,13 @@ class ConvIP(DefaultIP):
                 raise PreflightError(
                     f"{self.name}: register {register.name} must be in {low}..{high}, not {value}"
                 )
-            self.mmio.write(self.offsets[register.name], value & 0xFFFFFFFF)
+            writes.append((self.offsets[register.name], value & 0xFFFFFFFF))
+        return writes
+
+    def write_registers(self, writes: Sequence[tuple[int, int]]) -> None:
+        """Write what `register_writes` gave."""
+        for offset, word in writes:
+            self.mmio.write(offset, word)
 
     def start(self) -> None:
         """Set ap_start; one write, so neither auto-restart nor a read of ap_done comes with it."""

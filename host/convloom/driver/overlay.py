@@ -219,6 +219,7 @@ class ConvOverlay(pynq.Overlay):
             if free is not None:
                 free += self._memory.kept_bytes
             check_job(job, self.kernel, self.config, channels, free)
+            writes = conv.register_writes(job.registers)
             if receive is not None:
                 check_receive(receive, job.bytes_out, self.device)
             with contextlib.ExitStack() as stack:
@@ -239,7 +240,7 @@ class ConvOverlay(pynq.Overlay):
                 self._reload = True
                 stack.callback(self._quieten)
                 with watch.time("wait"):
-                    conv.write_registers(job.registers)
+                    conv.write_registers(writes)
                     engine.start()
                     engine.wait()
                 self._reload = False
