@@ -106,13 +106,18 @@ def test_weights_stay_by_content_and_the_oldest_go_first(tmp_path: Path) -> None
         assert overlay.device.used == 0
 
 
-def test_receive_buffers_of_the_user(overlay: ConvOverlay) -> None:
+def test_receive_buffers_of_the_user(overlay: ConvOverlay, monkeypatch: pytest.MonkeyPatch) -> None:
     x, w, bias, y = teach(overlay, LAYER)
     job = overlay.device.kernel.job
     device = overlay.device
+    inputs = sum(block_bytes(distinct(list(transfers))) for transfers in job.streams.values())
     with device.allocate((job.out_beats + 5,), "<u8") as mine:
-        for _ in range(2):
+        with monkeypatch.context() as patch:  # what Linux says is free: no room for another output
+            patch.setattr("convloom.driver.overlay.free_contiguous", lambda device: inputs)
+            with pytest.raises(PreflightError, match=f"buffers must fit the {inputs:,} bytes"):
+                overlay.run(LAYER, x, w, bias)
             assert np.array_equal(overlay.run(LAYER, x, w, bias, receive=mine), y)
+        assert np.array_equal(overlay.run(LAYER, x, w, bias, receive=mine), y)
         starts = device.kernel.starts
         wrong = {
             "not a view": mine[1:],

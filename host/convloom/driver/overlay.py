@@ -218,7 +218,7 @@ class ConvOverlay(pynq.Overlay):
             free = free_contiguous(self.device)
             if free is not None:
                 free += self._memory.kept_bytes
-            check_job(job, self.kernel, self.config, channels, free)
+            check_job(job, self.kernel, self.config, channels, free, own_output=receive is None)
             writes = conv.register_writes(job.registers)
             if receive is not None:
                 check_receive(receive, job.bytes_out, self.device)

@@ -11,7 +11,7 @@ from convloom.driver.errors import PreflightError
 from convloom.kernels import KernelSpec
 from convloom.lowering import Job
 
-__all__ = ["check_job", "check_seconds", "needed_bytes"]
+__all__ = ["check_job", "check_seconds"]
 
 
 def check_seconds(name: str, seconds: float) -> None:
@@ -20,18 +20,25 @@ def check_seconds(name: str, seconds: float) -> None:
         raise PreflightError(f"{name} must be above 0 and at most 86400 seconds, not {seconds}")
 
 
-def needed_bytes(job: Job, *, out: bool = True) -> int:
+def _needed_bytes(job: Job, *, own_output: bool) -> int:
     """Contiguous memory that a job's transfers take, each distinct one once."""
     inputs = sum(block_bytes(distinct(list(transfers))) for transfers in job.streams.values())
-    return inputs + (job.bytes_out if out else 0)
+    return inputs + (job.bytes_out if own_output else 0)
 
 
 def check_job(
-    job: Job, spec: KernelSpec, config: str, channels: Mapping[str, Channel], free: int | None
+    job: Job,
+    spec: KernelSpec,
+    config: str,
+    channels: Mapping[str, Channel],
+    free: int | None,
+    *,
+    own_output: bool = True,
 ) -> None:
     """PreflightError where the job can not run on this overlay.
 
     free: contiguous memory that is left, with what the driver itself could give up; None if unknown.
+    own_output: whether the output's buffer has to be allocated too; else the caller has one.
     """
     if (job.spec.name, job.config) != (spec.name, config):
         raise PreflightError(
@@ -62,7 +69,7 @@ def check_job(
                     "the map, "
                     "or build the overlay with a wider length register (at most 26 bits)"
                 )
-    need = needed_bytes(job)
+    need = _needed_bytes(job, own_output=own_output)
     if free is not None and need > free:
         raise PreflightError(
             f"layer {job.layer.name}: buffers must fit the {free:,} bytes of contiguous memory (CMA) "
