@@ -26,6 +26,7 @@ FILES = (
     "host/test_driver_vboard.py",
     "host/test_driver_faults.py",
     "host/test_driver_connection.py",
+    "host/test_driver_diagnosis.py",
     "host/test_driver_command.py",
     "rtl_sim/test_vboard_pynq.py",
 )
