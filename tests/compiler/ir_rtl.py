@@ -9,6 +9,7 @@ register file; memories outside are never cut.
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -170,22 +171,45 @@ def build(designs: Sequence[Design], texts: Sequence[str]) -> Path:
             if name:
                 assert seen.setdefault(name, module) == module, f"two modules {name}"
     source = "".join(f"{m}\nendmodule\n" for m in seen.values()) + sv
-    verilator = toolchain.verilator()
+    verilator, gxx = toolchain.verilator(), toolchain.gxx()
 
     def make(folder: Path) -> None:
         (folder / "batch.sv").write_text(source)
         (folder / "main.cpp").write_text(cpp)
         (folder / _DRIVER.name).write_bytes(_DRIVER.read_bytes())
-        args = ["--cc", "--exe", "-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wall"]
+        args = ["--cc", "-O3", "--x-initial", "unique", "--x-assign", "unique", "-Wall"]
         args += [f"-Wno-{w}" for w in (*WAIVED, "MULTITOP")]
-        args += ["--top-module", "batch", "--Mdir", "obj", "batch.sv", "main.cpp"]
+        args += ["--top-module", "batch", "--Mdir", "obj", "batch.sv"]
         verilator.run(args, what="Verilating the batch", cwd=folder)
-        make_args = ["make", "-C", "obj", "-f", "Vbatch.mk", "-j2", "OPT_FAST=-O0", "OPT_SLOW=-O0",
-                     "OPT_GLOBAL=-O0", "CFG_CXXFLAGS_PCH_I=-include", "CFG_GCH_IF_CLANG="]  # fmt: skip
-        toolchain.run(make_args, what="compiling the batch", cwd=folder, env=verilator.env)
+        # One file: headers take most of the time.
+        model = folder / "obj"
+        units = [*sorted(model.glob("*.cpp")), folder / "main.cpp"]
+        (folder / "all.cc").write_text("".join(f'#include "{u.name}"\n' for u in units))
+        args = [*_flags(), "-I.", "-Iobj", "all.cc", *map(str, sorted(_runtime().glob("*.o")))]
+        gxx.run([*args, "-latomic", "-o", "batch"], what="compiling the batch", cwd=folder)
+        shutil.rmtree(model)
 
-    key = ("ir batch", source, cpp, _DRIVER, verilator.version)
-    return toolchain.cached("ir_batch", key, make) / "obj" / "Vbatch"
+    key = ("ir batch", source, cpp, _DRIVER, verilator.version, gxx.version)
+    return toolchain.cached("ir_batch", key, make) / "batch"
+
+
+def _flags() -> list[str]:
+    include = Path(toolchain.verilator().env["VERILATOR_ROOT"]) / "include"
+    defines = [f"-DVM_{x}=0" for x in "COVERAGE SC TIMING TRACE TRACE_FST TRACE_VCD TRACE_SAIF".split()]
+    return ["-O0", "-pthread", f"-I{include}", f"-I{include / 'vltstd'}", *defines]
+
+
+def _runtime() -> Path:
+    """The directory of Verilator's runtime library, compiled."""
+    verilator, gxx = toolchain.verilator(), toolchain.gxx()
+    include = Path(verilator.env["VERILATOR_ROOT"]) / "include"
+
+    def make(folder: Path) -> None:
+        for name in ("verilated", "verilated_threads"):
+            args = [*_flags(), "-c", str(include / f"{name}.cpp"), "-o", f"{name}.o"]
+            gxx.run(args, what=f"compiling {name}", cwd=folder)
+
+    return toolchain.cached("ir_batch-runtime", (verilator.version, gxx.version), make)
 
 
 def run(program: Path, runs: Sequence[Run], seed: int = 1) -> list[Outcome]:

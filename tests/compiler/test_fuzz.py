@@ -63,7 +63,9 @@ def report(cases: list[Case], verdicts: list[Verdict]) -> Counter[str]:
 def test_random_programs_and_kept_failures(seed: int) -> None:
     """One Verilator build for all. A program that hlsc refuses is a gap, but no wrong answer."""
     kept = [Case.load(p) for p in REGRESSIONS]
-    drawn = [s.case for s in covering(sample(seed, k, runs=2, room=5) for k in range(POOL))]
+    pool = (sample(seed, k, runs=2, room=5) for k in range(POOL))
+    # Operators of several limits in one program are dealt out by a search that takes half a minute.
+    drawn = [s.case for s in covering(s for s in pool if s.case.source.count("ALLOCATION") < 2)]
     verdicts = check([*kept, *drawn], seed=seed % 1000 + 1)
     counts = report([*kept, *drawn], verdicts)
     assert all(v.kind == "same" for v in verdicts[: len(kept)])
@@ -76,7 +78,7 @@ def test_many_random_programs(seed: int) -> None:
     for first in range(1000, 1300, 50):
         cases = [sample(seed, k).case for k in range(first, first + 50)]
         counts += report(cases, check(cases, seed=first))
-    assert counts["same"] >= 297, counts
+    assert counts["same"] == 300, counts
 
 
 def test_programs_follow_from_the_seed() -> None:
@@ -97,7 +99,8 @@ def test_a_sign_lost_in_a_shift_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
         return original(self, "lshr" if op == "ashr" else op, *args)
 
     monkeypatch.setattr(Builder, "binary", unsigned)
-    verdicts = check([sample(6, k, room=5).case for k in range(6)], level="design")
+    shifts = [c for k in range(60) if " >> " in (c := sample(6, k, room=5).case).source]
+    verdicts = check(sorted(shifts, key=lambda c: len(c.source))[:6], level="design")
     assert any(v.kind == "different" for v in verdicts), verdicts
 
 
