@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from sum_board import add, beats
@@ -189,6 +191,8 @@ def test_unaligned_address_is_an_internal_error(host):
         ("in0", 0x20000000, DECODE, "outside DDR"),
         ("in0", 0xFFFFFFF8, DECODE, "outside DDR"),
         ("in0", 1 << 40, DECODE, "outside DDR"),
+        ("in0", (1 << 64) - 64, DECODE, "outside DDR"),  # ends at 0
+        ("in1", (1 << 64) - 8, DECODE, "outside DDR"),
         ("in0", 0x00100000, SLAVE, "no allocated buffer"),
         ("in1", 0x16800000 + 0x4000000, SLAVE, "no allocated buffer"),
     ],
@@ -259,3 +263,31 @@ def test_kernel_never_started_moves_nothing_and_says_so(host, rng):
     assert after["run"]["starts"] == 0 and after["streams"]["in0"]["beats"] == 0
     assert after["dma"]["axi_dma_0"]["mm2s"]["left"] == 320
     assert after["cycle"] - before["cycle"] < 10_000  # nothing can happen, so time stands still
+
+
+def test_nothing_that_a_host_writes_ends_the_board(host, seed):
+    """Addresses and lengths at every edge, in any order: a wild access would end this process."""
+    rng = random.Random(seed)
+    base, end = host.cma.base, host.cma.base + host.cma.size
+    low = (0, 4, base, base + 4088, end - 8, end - 2048, 0x20000000 - 64, 0xFFFFF800, 0xFFFFFFF8)
+    lengths = (0, 1, 9, 64, 4097, 1 << 20, (1 << 26) - 1, (1 << 32) - 1)
+    channels = list(host.channels)
+    for step in range(600):
+        if step % 20 == 0:
+            host.logic.program()
+            host.cma.clear()
+            host.buffer(rng.choice([1, 512, 5000]))
+        base = host.channels[rng.choice(channels)]
+        host.logic.write(base, rng.choice([1, 1, 4]))
+        host.logic.write(base, 1)
+        host.logic.write(base + ADDRESS, rng.choice(low))
+        host.logic.write(base + ADDRESS_HIGH, rng.choice([0, 0, 1, 0x80000000, 0xFFFFFFFF]))
+        host.logic.write(base + LENGTH, rng.choice(lengths))
+        host.logic.write(host.kernel + rng.choice([0, 0x10, 0x18]), rng.choice([1, 0x81, 600]))
+        host.logic.write(base + 4 * rng.randrange(64), rng.getrandbits(32))
+        host.logic.run(rng.randrange(500))
+        host.status(rng.choice(channels))
+    host.logic.program()
+    view, expected = add(host, np.random.default_rng(seed), 16)
+    host.wait("out")
+    np.testing.assert_array_equal(view, expected)

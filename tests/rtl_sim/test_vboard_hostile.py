@@ -133,7 +133,10 @@ PLAUSIBLE: dict[str, list[Any]] = {
     "base_addr": [0x40000000, 0x40400000, 0x41200000, 0xF8000000],
     "length": [4, 0x100, 0x10000],
     "offset": [0, 0, 4, 0x10, 0x18, 0x1C, 0x28, 0x30, 0x34, 0x48, 0x4C, 0x58],
-    "data": [b"\1\0\0\0", b"\4\0\0\0", b"\0\0\x80\x16", b"\0\1\0\0", b"\0\0\0\1"],
+    "data": [
+        *(b"\1\0\0\0", b"\4\0\0\0", b"\0\0\x80\x16", b"\0\1\0\0", b"\0\0\0\1"),
+        *(b"\0\xf8\xff\xff", b"\xff\xff\xff\xff"),  # addresses just below 2**32 and 2**64
+    ],
     "size": [1, 4096, 100_000, 1 << 26],
     "index": [0, 5],
     "direction": ["in", "out"],

@@ -32,7 +32,8 @@ class Ddr {
   // Whether a burst may touch these bytes.  Outside DDR nothing answers; what is inside DDR but in
   // no buffer belongs to someone else: a real board would read or overwrite it without a word.
   Access check(uint64_t address, uint64_t bytes) const {
-    if (address + bytes > end_) return Access::kDecodeError;
+    // Not address + bytes, which may wrap: a host can write any 64 bits.
+    if (address >= end_ || bytes > end_ - address) return Access::kDecodeError;
     size_t low = 0, high = bounds_.size() / 2;
     while (low < high) {
       const size_t middle = (low + high) / 2;
