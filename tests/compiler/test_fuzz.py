@@ -85,6 +85,13 @@ def test_programs_follow_from_the_seed() -> None:
     assert sample(3, 1).case == sample(3, 1).case != sample(3, 2).case
 
 
+def test_a_case_is_read_as_it_was_written(tmp_path: Path) -> None:
+    for case in (sample(3, k, runs=1).case for k in range(20)):
+        path = tmp_path / f"{case.name}.cpp"
+        path.write_text(case.file_text())
+        assert Case.load(path) == case
+
+
 def test_every_feature_is_drawn_and_few_programs_have_them_all() -> None:
     few = covering(sample(1, k, room=5) for k in range(POOL))
     assert set().union(*(features(s.program) for s in few)) == set(FEATURES)
