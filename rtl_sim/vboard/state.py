@@ -32,8 +32,6 @@ class BoardState:
         self.programmed = False
         self.gpio: dict[str, int] = {}
         self._faults: deque[str] = deque(maxlen=32)
-        top = max(r for r in profile.addresses.values()) + IP_RANGE
-        self._pl = (min(profile.addresses.values()), top)
 
     def fault(self, text: str) -> None:
         self._faults.append(text[:500])

@@ -28,8 +28,6 @@ AP_START, AP_DONE, AP_IDLE, AP_READY = 1, 2, 4, 8
 
 _VLN = "xilinx.com:hls:"
 _CONTROL = "CTRL"
-_CONFIG = "convloom_config"
-"""Parameter of the kernel's IP in the HWH that names its configuration."""
 
 
 def control_text(value: int) -> str:
@@ -77,7 +75,7 @@ def offsets_of(
 class ConvIP(DefaultIP):
     """A kernel on the AXI4-Lite bus. pynq makes it for every IP of the VLNVs in `bindto`.
 
-    `spec`: the kernel's contract; `config`: the configuration the HWH names, or None.
+    `spec`: the kernel's contract.
     """
 
     bindto = [f"{_VLN}{load_kernel(name).top}:1.0" for name in kernel_names()]  # noqa: RUF012
@@ -89,7 +87,6 @@ class ConvIP(DefaultIP):
             raise PreflightError(f"IP must be a kernel of convloom, not {description['type']}")
         self.spec: KernelSpec = spec
         self.name = str(description["fullpath"])
-        self.config: str | None = (description.get("parameters") or {}).get(_CONFIG)
         self.offsets = offsets_of(spec, description.get("registers") or {}, self.name)
         self.overlay: weakref.ref[Any] | None = None
 

@@ -35,7 +35,8 @@ class RunReport:
     exact, where the board counts them (a virtual one does). modelled_seconds: cycles at clock_mhz.
     stalls: there too, by stream the cycles of these in which no beat moved, by cause: "kernel" (not
     ready, or for out nothing to send), "latency" and "bandwidth" of the memory, "dma" (it waited
-    for the next transfer) and "idle" (nobody wanted anything); with the beats they are all `cycles`.
+    for the next transfer) and "idle" (nobody wanted anything); with the beats since ap_start, before
+    which the kernel's ports may take one or two, they are all `cycles`.
     """
 
     kernel: str
