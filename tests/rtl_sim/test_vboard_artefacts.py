@@ -157,6 +157,25 @@ def test_bit_header_and_payload():
             read_binary(wrong)
 
 
+def test_the_payload_has_the_hash_of_both_hwh_and_rtl(tmp_path, monkeypatch):
+    right = artefacts.design("gemm_systolic", "tiny")
+
+    def built(text: str, hwh: str = "") -> tuple[str, dict[str, str]]:
+        sv = tmp_path / right.sv.name
+        sv.write_text(text)
+        with monkeypatch.context() as patch:
+            patch.setattr(artefacts, "design", lambda *_: replace(right, sv=sv))
+            patch.setattr(artefacts, "hwh_text", lambda *a: hwh_text(*a) + hwh)
+            overlay = artefacts.build_overlay("gemm_systolic", "pynq-z2", "tiny", out=tmp_path)
+        raw = overlay.bitstream.read_bytes()
+        return overlay.digest, read_binary(raw[raw.index(b"convloom virtual") :])
+
+    text = right.sv.read_text()
+    first, payload = built(text)
+    assert payload["digest"] == first == built(text)[0]
+    assert len({first, built(text + "\n")[0], built(text, "<!-- other -->\n")[0]}) == 3
+
+
 def test_files_have_clean_paths():
     files = Files(load_profile("pynq-z2"))
     assert Files.path("//tmp/../tmp/./x") == "/tmp/x"
