@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rarer faults on the virtual board, made by reaching into the driver: the cause that is named."""
+"""Rarer faults on the virtual board, made by reaching into the driver, and random ones."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("pynq", reason="pynq comes with the extra board: pip install 'convloom[board]'")
 
-from driver_support import LAYER, tensors
+from driver_support import LAYER, reference, tensors
 from virtual_board import check_next, make_job
 
-from convloom.driver import ConvIP, ConvOverlay, HangError, PreflightError
+from convloom.driver import ConvIP, ConvOverlay, DriverError, HangError, PreflightError
 from convloom.driver.dma import Channel, Region
+from convloom.lowering import Job, lower, lowerings_for
 
 # pynq 4.0.0 uses pydantic's old names.
 pytestmark = pytest.mark.filterwarnings("ignore:The `.*` method is deprecated")
@@ -96,3 +98,55 @@ def test_the_kernel_in_an_overlay_of_pynqs(gemm: tuple[Any, Any]) -> None:
     with pytest.raises(PreflightError, match=r"config of gemm_systolic_tiny\.bit must be tiny, as its"):
         ConvOverlay(board.bitstream, device=overlay.device, config="z2")
     check_next(overlay)
+
+
+def spoil(rng: np.random.Generator, job: Job) -> Job:
+    """The job with one thing wrong: a stream, a register or the room for the output."""
+    streams = {name: list(transfers) for name, transfers in job.streams.items()}
+    registers = dict(job.registers)
+    name = str(rng.choice(list(streams)))
+    first, *rest = streams[name]
+    at = int(rng.integers(1, len(first)))
+    spoiled = {
+        "short": [first[:at], *rest],
+        "more": [first, *rest, first],
+        "split": [first[:at], first[at:], *rest],
+        "nothing": [],
+    }
+    fault = str(rng.choice([*spoiled, "register", "room"]))
+    streams[name] = spoiled.get(fault, streams[name])
+    out_beats = job.out_beats
+    if fault == "register":
+        register = str(rng.choice(list(registers)))
+        registers[register] = int(rng.choice([0, 1, 7, 1 << 16, registers[register] + 1]))
+    if fault == "room":
+        out_beats = int(rng.choice([1, out_beats - 1, out_beats + 1, out_beats + 600]))
+    return replace(job, streams=streams, registers=registers, out_beats=out_beats)
+
+
+@pytest.mark.parametrize("count", [12, pytest.param(150, marks=pytest.mark.nightly)])
+def test_whatever_is_wrong_ends_and_the_next_run_works(
+    gemm: tuple[Any, Any], rng: np.random.Generator, count: int
+) -> None:
+    """With an error of the driver, or the right output where nothing was wrong for the kernel."""
+    _, overlay = gemm
+    tensors_ = tensors(LAYER)
+    want = reference(LAYER, *tensors_)
+    told = 0
+    for _ in range(count):
+        right = lower(
+            LAYER,
+            *tensors_,
+            kernel=overlay.kernel,
+            lowering=str(rng.choice(lowerings_for(LAYER, overlay.kernel, overlay.config))),
+        )
+        job = spoil(rng, right)
+        try:
+            y = overlay.execute(job, limit=0.2)
+        except DriverError as error:
+            told += 1
+            assert str(error)
+        else:  # another zero point, say, is no fault
+            assert job.registers != right.registers or np.array_equal(y, want)
+        check_next(overlay)
+    assert told > count // 3
