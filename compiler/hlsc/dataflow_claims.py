@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hlsc.frontend.arrays import FunctionIndex, type_dimensions
-from hlsc.frontend.llvmtext import Function, Loop, ModuleText, natural_loops
+from hlsc.frontend.llvmtext import Function, Loop, ModuleText, natural_loops, plain_name
 from hlsc.frontend.program import DependencePragma, LoopFacts, ProcessCall, Program
 from hlsc.ir import Loc
 
@@ -28,9 +28,11 @@ declare void @hlsc_dependence_next(i32)
 declare void @hlsc_dependence_access(i32, i8, ptr, ptr, i64, i32)
 """
 
-_LOAD = re.compile(r"^\s*%\S+ = load [^,]+, ptr ([%@][\w.$-]+)")
-_STORE = re.compile(r"^\s*store .*, ptr ([%@][\w.$-]+), align")
+_POINTER = r"ptr ([%@][\w.$-]+|getelementptr [^()]*\([^()]*\))"
+_LOAD = re.compile(rf"^\s*%\S+ = load [^,]+, {_POINTER}")
+_STORE = re.compile(rf"^\s*store .*, {_POINTER}, align")
 _GEP = re.compile(r"getelementptr .*?ptr ([%@][\w.$-]+),")
+_STATIC = re.compile(r"(@[\w.$-]+) = internal global (\[.*)")
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,10 @@ def watch(module: ModuleText, program: Program, places: dict[int, Loc]) -> list[
     `places`: source lines by number, to be added to.
     """
     claims: list[Claim] = []
+    static = dict(_static_arrays(module))
     for process in program.processes:
         f = module.function(process.function)
-        arrays = dict(_arrays(f, process, program))
+        arrays = {**dict(_arrays(f, process, program)), **static}
         index = FunctionIndex.of(f)
         before: dict[int, list[str]] = {}  # id of a line's place -> calls ahead of it
         for header, loop in natural_loops(f).items():
@@ -104,7 +107,8 @@ def watch(module: ModuleText, program: Program, places: dict[int, Loc]) -> list[
                         continue
                     number = len(claims)
                     if _accesses(module, f, index, loop, base, element, number, places, before):
-                        claims.append(Claim(pragma, facts, name.split(".", 1)[-1], dims))
+                        shown = plain_name(name.split(".", 1)[-1])
+                        claims.append(Claim(pragma, facts, shown, dims))
                         _iterations(f, header, loop, number, before)
         at = 0
         for b in f.blocks:
@@ -122,10 +126,7 @@ def _arrays(
     """Pointer -> name as DEPENDENCE says it, type of an element, extents."""
     for _, _, line in f.lines():
         if m := re.match(r"\s*(%[\w.$-]+) = alloca (\[.*\]), align", line):
-            kind, dims = m.group(2), type_dimensions(m.group(2))
-            for _ in dims:
-                kind = kind[kind.index(" x ") + 3 : -1]
-            yield m.group(1), (m.group(1)[1:], kind, dims)
+            yield m.group(1), (m.group(1)[1:], *_element(m.group(2)))
     header = f.header[f.header.index("(") :]
     names = re.findall(r"%([\w.$-]+)[,)]", header)
     widths = {p.name: p.width for p in program.ports}
@@ -135,9 +136,7 @@ def _arrays(
         for _ in binding.targets or [binding.target]:
             name = next(parameters)
             if binding.kind == "array" and (between := shared.get(binding.target)):
-                kind, dims = between.type, type_dimensions(between.type)
-                for _ in dims:
-                    kind = kind[kind.index(" x ") + 3 : -1]
+                kind, dims = _element(between.type)
                 # Its halves one behind the other are one row more than are declared.
                 yield f"%{name}", (f"b.{between.name}", kind, dims[1:])
             elif binding.kind == "array":
@@ -146,6 +145,27 @@ def _arrays(
                 inner = next((type_dimensions(m.group(1)) for m in seen if m), ())
                 width = widths[binding.target]
                 yield f"%{name}", (f"p.{binding.target}", f"i{width}", (0, *inner))
+
+
+def _static_arrays(module: ModuleText) -> Iterator[tuple[str, tuple[str, str, tuple[int, ...]]]]:
+    """Static arrays in the same words."""
+    for part in module.parts:
+        if isinstance(part, str) and (m := _STATIC.match(part)):
+            text = m.group(2)
+            depth = 0
+            for at, c in enumerate(text):
+                depth += (c == "[") - (c == "]")
+                if depth == 0:
+                    yield m.group(1), (m.group(1)[1:], *_element(text[: at + 1]))
+                    break
+
+
+def _element(kind: str) -> tuple[str, tuple[int, ...]]:
+    """Type of an array's elements, and its extents."""
+    dims = type_dimensions(kind)
+    for _ in dims:
+        kind = kind[kind.index(" x ") + 3 : -1]
+    return kind, dims
 
 
 def _lines(f: Function, loop: Loop) -> Iterator[tuple[int, str]]:
@@ -192,7 +212,7 @@ def _loop_place(module: ModuleText, f: Function, loop: Loop) -> Loc:
 
 
 def _base(index: FunctionIndex, pointer: str) -> str:
-    while m := _GEP.match(index.definitions.get(pointer, "")):
+    while m := _GEP.match(index.definitions.get(pointer, pointer)):
         pointer = m.group(1)
     return pointer
 

@@ -51,6 +51,7 @@ def interpret(
     scalars: Mapping[str, int] | None = None,
     *,
     arrays: Mapping[str, Sequence[int]] | None = None,
+    kept: dict[tuple[str, str], list[int | None]] | None = None,
     bounded: bool = False,
     undefined: Callable[[], int] | None = None,
     limit: int = 50_000_000,
@@ -58,7 +59,8 @@ def interpret(
     """Run the design once.
 
     `streams`: packed words per input stream port; `scalars`: value per scalar input port (bits, taken
-    modulo its width); `arrays`: words behind ap_memory ports, else undefined; `limit`: iterations of
+    modulo its width); `arrays`: words behind ap_memory ports, else undefined; `kept`: static arrays by
+    process and memory, which one run leaves to the next (None: as at power-on); `limit`: iterations of
     one process before RunError.  Raises DeadlockError.
     """
     queues: dict[str, deque[int]] = {c.name: deque([0] * c.initial) for c in design.channels}
@@ -88,8 +90,14 @@ def interpret(
                 raise RunError(f"array {n} must have {p.depth} words, not {len(given)}")
             result.arrays[n] = given or [source() & ((1 << p.width) - 1) for _ in range(p.depth)]
     running: dict[str, Generator[_Wait, None, None]] = {}
+    kept = {} if kept is None else kept
     for process in design.processes:
-        running[process.name] = _run(process, queues, caps, values, result, source, limit, buffers)
+        for m in process.memories:
+            if m.start is not None:
+                kept.setdefault((process.name, m.name), list(m.start))
+        running[process.name] = _run(
+            process, queues, caps, values, result, source, limit, buffers, kept
+        )
     waits: dict[str, _Wait] = {}
     while running:
         moved = False
@@ -275,6 +283,7 @@ def _run(
     undefined: Callable[[], int],
     limit: int,
     buffers: Mapping[str, list[int]],
+    kept: Mapping[tuple[str, str], list[int | None]],
 ) -> Generator[_Wait, None, None]:
     compiled = {}
     for region in process.regions:
@@ -292,6 +301,8 @@ def _run(
     for m in process.memories:
         if m.external is not None:
             memories[m.name] = {**buffers, **result.arrays}[m.external]  # type: ignore[assignment]
+        elif m.start is not None:
+            memories[m.name] = kept[process.name, m.name]
     where: str | None = process.regions[0].name
     while where is not None:
         region_function = compiled[where]

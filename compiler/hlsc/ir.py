@@ -196,7 +196,8 @@ class Allocation:
 class Memory:
     """An array that stays a memory: `depth` words of `width` bits, one address space, one bank.
 
-    `style`: auto, register, lutram, bram; `init` makes it a ROM if nothing stores to it.  `ports`: 1r1w
+    `style`: auto, register, lutram, bram; `init` makes it a ROM if nothing stores to it; with `start`
+    it is static: it keeps its words between runs, and these are the first.  `ports`: 1r1w
     (one read and one write per cycle), 1rw (one access), 2rw (two accesses, each a read or a write).
     `external`: the array argument of the top whose memory lies outside, behind an ap_memory port, or
     the buffer between processes.  Then `take` and `give` are the channels of its tokens: what stands
@@ -213,6 +214,7 @@ class Memory:
     external: str | None = None
     take: str | None = None
     give: str | None = None
+    start: tuple[int, ...] | None = None
 
     @property
     def address_width(self) -> int:
@@ -245,6 +247,7 @@ class Process:
         lines += [f"var {n}.{w}" for n, w in sorted(self.variables.items())]
         for m in self.memories:
             rom = "" if m.init is None else " rom"
+            rom += "" if m.start is None else " static"
             rom += "" if m.ports == "1r1w" else f" {m.ports}"
             rom += "" if m.external is None else f" port {m.external}"
             lines.append(f"memory {m.name} {m.depth}x{m.width} {m.style}{rom}")
@@ -376,7 +379,7 @@ class Design:
                 raise IRError(f"channel {c.name}: fields must add up to {c.width} bits")
         for process in self.processes:
             for m in process.memories:
-                words = m.init or ()
+                words = m.init or m.start or ()
                 if m.depth < 1 or len(words) > m.depth or any(w >> m.width or w < 0 for w in words):
                     raise IRError(f"{process.name}.{m.name}: initial words must fit the memory")
                 if m.ports not in {"1r1w", "1rw", "2rw"}:

@@ -65,10 +65,28 @@ def test_between_and_within_iterations(capsys: pytest.CaptureFixture[str]) -> No
     assert f"in iteration 0 ({SOURCE}:{line('sums[mode')}) of loop 'within'" in within
 
 
+def test_a_promise_about_a_static_array(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, bench = tmp_path / "bins.cpp", tmp_path / "bins_tb.cpp"
+    source.write_text(
+        'extern "C" void bins(int step, int* out) {\n  static int count[32];\n  int sum = 0;\n'
+        "  for (int i = 0; i < 16; ++i) {\n"
+        "#pragma HLS DEPENDENCE variable = count inter false\n"
+        "    count[i * step & 31] += i;\n    sum += count[3];\n  }\n  *out = sum;\n}\n"
+    )
+    bench.write_text(
+        'extern "C" void bins(int, int*);\nint main(int n, char**) { int y; bins(n, &y); return 0; }\n'
+    )
+    argv = ["csim", str(source), "--tb", str(bench), "--top", "bins"]
+    assert main(argv) == 1
+    said = capsys.readouterr().err
+    assert "must hold for count, but count[3] is written in iteration 3" in said
+    assert "read in iteration 4" in said
+
+
 def test_what_can_not_be_checked_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The bench runs also where the compiler refuses the design."""
     source = tmp_path / "claims.cpp"
-    source.write_text(SOURCE.read_text().replace("fill:", "  static int calls; ++calls;\nfill:"))
+    source.write_text("int calls;\n" + SOURCE.read_text().replace("fill:", "  ++calls;\nfill:"))
     argv = ["csim", str(source), "--tb", str(BENCH), "--top", "claims", "--args", "4 0"]
     assert main(argv) == 0
     assert "csim: DEPENDENCE is not checked: " in capsys.readouterr().err

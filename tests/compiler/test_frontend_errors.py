@@ -260,10 +260,15 @@ CASES = {
         "must be defined in the given sources",
         3,
     ),
-    "static": (
-        TOP + "\nstatic int kept = 0;\nkept += in.read();\nout.write(kept); }",
-        "a static or global variable must be constant (kept)",
+    "global": (
+        "int kept = 0;\n" + TOP + "\nkept += in.read();\nout.write(kept); }",
+        "a global variable must be static or constant (kept)",
         3,
+    ),
+    "global stream": (
+        "static hls::stream<int> s;\n" + TOP + "\ns.write(in.read());\nout.write(s.read()); }",
+        "a stream must be a variable of a function or an argument (s)",
+        4,
     ),
     "float": (
         TOP + "\nconst float x = in.read();\nout.write(x * 1.5f); }",

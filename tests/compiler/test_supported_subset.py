@@ -47,6 +47,10 @@ SUPPORTED = {
     "constant tables": top(
         LOOP % "out.write(t[in.read() & 3]);", before="static const int t[4] = {3, 1, 4, 1};\n"
     ),
+    "`static` variables": top(
+        "static int kept = 3; static short table[9]; kept += in.read();\n"
+        + LOOP % "table[i] += kept; out.write(table[i]);"
+    ),
     "local arrays": top(LOOP % "a[i] = in.read(); out.write(a[n]);", "ap_uint<4> n").replace(
         "for", "int a[16]; for", 1
     ),
@@ -181,9 +185,18 @@ REFUSED = {
         top("out.write(f(in.read()));", before="int f(int n) { return n ? f(n - 1) + n : 0; }\n"),
         "must not call itself",
     ),
-    "`static` and global variables": (
-        top("static int kept = 0; kept += in.read(); out.write(kept);"),
-        "must be constant",
+    "global variables, neither `static` nor `const`": (
+        top("kept += in.read(); out.write(kept);", before="int kept = 0;\n"),
+        "must be static or constant",
+    ),
+    "a `static` variable of two processes": (
+        HEAD
+        + "int both(int x) { static int n; return n += x; }\n"
+        + "void first(S& a, S& b) { b.write(both(a.read())); }\n"
+        + "void second(S& a, S& b) { b.write(both(a.read())); }\n"
+        + 'extern "C" void top(S& in, S& out) {\n#pragma HLS DATAFLOW\nS mid; first(in, mid);\n'
+        + "second(mid, out); }\n",
+        "a static variable must be used by one process (n), not by first and second",
     ),
     "`new`, `malloc`": (
         top("int* p = new int[in.read()]; p[0] = 1; out.write(p[in.read()]);"),

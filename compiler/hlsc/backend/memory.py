@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hlsc.backend.emit import templates
 from hlsc.backend.mlir import Extern, Hw, Sig, identifier
 from hlsc.backend.region import RegionHardware
 from hlsc.backend.uses import LoadUse, Shared, StoreUse, rdata_name
@@ -18,7 +19,7 @@ __all__ = ["emit_memory"]
 def emit_memory(
     hw: Hw, module: str, memory: Memory, regions: Sequence[RegionHardware], shared: Shared
 ) -> str:
-    """Emit one memory; SystemVerilog text of its table if it is a ROM."""
+    """Emit one memory; SystemVerilog text of its table if it is a ROM, of its RAM if it is static."""
     loads, stores = shared.loads.get(memory.name, []), shared.stores.get(memory.name, [])
     if memory.external is not None and memory_style(memory) == "register":
         _words_outside(hw, memory, regions, shared)
@@ -44,26 +45,45 @@ def emit_memory(
         return _constant_tables(hw, module, memory, regions)
     size = (("WIDTH", width), ("DEPTH", depth), ("AW", aw))
     if memory.ports != "1r1w" and style == "bram" and memory.init is None:
-        _with_ports(hw, memory, size, shared)
-        return ""
+        return _with_ports(hw, module, memory, size, shared)
     if memory.init is not None:
         return _clocked_table(hw, module, memory, shared)
     rdata = hw.later(rdata_name(memory.name, 0), width)
     address = hw.choose([(x.wants, x.address) for x in loads])
     write = {
-        "we": hw.any(*(x.takes for x in stores)),
+        "we": _writes(hw, memory, stores),
         "waddr": hw.choose([(x.wants, x.address) for x in stores]) if stores else hw.const(0, aw),
         "wdata": hw.choose([(x.wants, x.data) for x in stores]) if stores else hw.const(0, width),
     }
-    ports = (("clk", 1), ("raddr", aw), ("we", 1), ("waddr", aw), ("wdata", width))
+    ports = [("clk", 1), ("raddr", aw), ("we", 1), ("waddr", aw), ("wdata", width)]
     feeds = {"clk": hw.clk1, "raddr": address, **write}
+    template = "hlsc_lutram_1r1w"
     if style == "bram":
-        ram = Extern("hlsc_ram_1r1w", size, (*ports, ("re", 1)), (("rdata", width),))
+        template = "hlsc_ram_1r1w"
+        ports.append(("re", 1))
         feeds["re"] = hw.any(*(x.takes for x in loads))
-    else:
-        ram = Extern("hlsc_lutram_1r1w", size, ports, (("rdata", width),))
+    name, text = _ram(module, memory, template)
+    ram = Extern(name, size, tuple(ports), (("rdata", width),))
     hw.instance(memory.name, ram, feeds, {"rdata": rdata}, memory.loc)
-    return ""
+    return text
+
+
+def _ram(module: str, memory: Memory, template: str) -> tuple[str, str]:
+    """Module of a RAM: hlsc's own; of a static array a copy of it (name, text) with its first words."""
+    if memory.start is None:
+        return template, ""
+    name = f"{module}_{identifier(memory.name)}_ram"
+    lines = ["  initial begin", "    for (int i = 0; i < DEPTH; ++i) mem[i] = '0;"]
+    lines += [
+        f"    mem[{k}] = {memory.width}'h{word & ((1 << memory.width) - 1):x};"
+        for k, word in enumerate(memory.start)
+        if word
+    ]
+    text = templates([template]).replace(template, name)
+    # What a block `always_ff` writes, no other may.
+    text = text.replace("always_ff @(", "always @(")
+    at = text.rindex("endmodule")
+    return name, text[:at] + "\n".join(["", *lines, "  end", ""]) + text[at:]
 
 
 def _uses(
@@ -101,7 +121,9 @@ def _words_outside(hw: Hw, memory: Memory, regions: Sequence[RegionHardware], sh
         _define_loads(hw, memory, regions, words)
 
 
-def _with_ports(hw: Hw, memory: Memory, size: tuple[tuple[str, int], ...], shared: Shared) -> None:
+def _with_ports(
+    hw: Hw, module: str, memory: Memory, size: tuple[tuple[str, int], ...], shared: Shared
+) -> str:
     """A block RAM whose ports both read and write: one of them or two."""
     aw, width = memory.address_width, memory.width
     ends = ("",) if memory.ports == "1rw" else ("_a", "_b")
@@ -112,16 +134,18 @@ def _with_ports(hw: Hw, memory: Memory, size: tuple[tuple[str, int], ...], share
         _, stores, both = _uses(memory, port, shared)
         one = {
             f"en{end}": hw.any(*(x.takes for x in both)),
-            f"we{end}": hw.any(*(x.takes for x in stores)),
+            f"we{end}": _writes(hw, memory, stores),
             f"addr{end}": hw.choose([(x.wants, x.address) for x in both] or [_none(hw, aw)]),
             f"wdata{end}": hw.choose([(x.wants, x.data) for x in stores] or [_none(hw, width)]),
         }
         inputs += [(name, sig.width) for name, sig in one.items()]
         feeds |= one
         results[f"rdata{end}"] = hw.later(rdata_name(memory.name, port), width)
-    module = "hlsc_ram_1rw" if memory.ports == "1rw" else "hlsc_ram_2rw"
-    ram = Extern(module, size, tuple(inputs), tuple((n, width) for n in results))
+    template = "hlsc_ram_1rw" if memory.ports == "1rw" else "hlsc_ram_2rw"
+    name, text = _ram(module, memory, template)
+    ram = Extern(name, size, tuple(inputs), tuple((n, width) for n in results))
     hw.instance(memory.name, ram, feeds, results, memory.loc)
+    return text
 
 
 def _none(hw: Hw, width: int) -> tuple[Sig, Sig]:
@@ -163,7 +187,8 @@ def _register_file(hw: Hw, memory: Memory, regions: Sequence[RegionHardware], sh
     words = []
     for k in range(memory.depth):
         enable, data = _written(hw, memory, k, shared)
-        words.append(hw.register(f"{memory.name}_{k}", data, enable, loc=memory.loc))
+        first = None if memory.start is None else memory.start[k]
+        words.append(hw.register(f"{memory.name}_{k}", data, enable, loc=memory.loc, initial=first))
     _define_loads(hw, memory, regions, words)
 
 
@@ -171,7 +196,21 @@ def _written(hw: Hw, memory: Memory, k: int, shared: Shared) -> tuple[Sig, Sig]:
     """Whether word k is written, and with what."""
     stores = shared.stores.get(memory.name, [])
     hits = [(hw.all(x.takes, hw.equals(x.address, k)), x.data) for x in stores]
-    return hw.any(*(h for h, _ in hits)), hw.choose(hits) if hits else hw.const(0, memory.width)
+    enable = hw.any(*(h for h, _ in hits))
+    if memory.start is not None:
+        enable = _out_of_reset(hw, enable)
+    return enable, hw.choose(hits) if hits else hw.const(0, memory.width)
+
+
+def _writes(hw: Hw, memory: Memory, stores: Sequence[StoreUse]) -> Sig:
+    enable = hw.any(*(x.takes for x in stores))
+    return enable if memory.start is None else _out_of_reset(hw, enable)
+
+
+def _out_of_reset(hw: Hw, enable: Sig) -> Sig:
+    """What a static array starts with must outlive the first cycle of reset, in which a process that
+    is not reset yet may store anything."""
+    return hw.all(enable, hw.inv(hw.rst))
 
 
 def _define_loads(hw: Hw, memory: Memory, regions: Sequence[RegionHardware], words: list[Sig]) -> None:

@@ -203,8 +203,9 @@ class Hw:
         reset: tuple[Sig, int] | None = None,
         loc: Loc | None = None,
         into: Sig | None = None,
+        initial: int | None = None,
     ) -> Sig:
-        """A register; `reset` is (condition, value) and wins over `enable`."""
+        """A register; `reset` is (condition, value) and wins over `enable`; `initial`: at power-on."""
         sig = into or Sig(self._new(), data.width)
         assert sig.width == data.width, (name, sig, data)
         label = unique = identifier(name)
@@ -219,9 +220,20 @@ class Hw:
             text += f", {enable.ref}"
         if reset is not None:
             text += f" reset {reset[0].ref}, {self.const(reset[1], data.width).ref}"
+        if initial is not None:
+            text += f" initial {self._initial(initial, data.width)}"
         self._line(sig.ref, f"{text} : i{data.width}", loc)
         self.register_bits += data.width
         return sig
+
+    def _initial(self, value: int, width: int) -> str:
+        """A value that registers have at power-on."""
+        ref = self._new()
+        shown = value if width > 1 or value == 0 else -1
+        body = f"%k = hw.constant {shown} : i{width} seq.yield %k : i{width}"
+        text = f"seq.initial () {{ {body} }} : () -> !seq.immutable<i{width}>"
+        self._line(ref, text, None)
+        return ref
 
     # ------------------------------------------------------------------------- instances
 

@@ -27,6 +27,7 @@ _FLAGS = [
 _DIAGNOSTIC = re.compile(r"^(.+?):(\d+):(?:\d+:)? (?:fatal )?error: (.*)$", re.MULTILINE)
 _NOTE = re.compile(r"^(.+?):(\d+):(?:\d+:)? note: in instantiation ", re.MULTILINE)
 _INCLUDED = re.compile(r"^In file included from (.+?):(\d+)[:,]", re.MULTILINE)
+_STATIC_STREAM = re.compile(r"\bstatic(?=\s+(?:::\s*)?(?:hls\s*::\s*)?stream\s*<)")
 _TIMEOUT = 300.0
 
 
@@ -94,6 +95,8 @@ def expand(text: str, name: str, defines: Mapping[str, str]) -> str:
 
 def compile_ir(text: str, name: str) -> str:
     """LLVM IR of preprocessed C++ before any LLVM pass."""
+    # In hardware a FIFO keeps its words between runs whether its stream is static or not.
+    text = _STATIC_STREAM.sub("      ", text)
     with tempfile.TemporaryDirectory(prefix="hlsc-") as work:
         (Path(work) / "unit.cpp").write_text(text)
         # Relative names, so that the module does not depend on where it was made.

@@ -22,7 +22,7 @@ from hlsc.frontend.joins import (
     split_arrays,
     tokens_of,
 )
-from hlsc.frontend.llvmtext import Function, ModuleText
+from hlsc.frontend.llvmtext import Function, ModuleText, plain_name
 from hlsc.frontend.program import ArrayFacts, Binding, LoopFacts, ProcessCall, Program
 from hlsc.frontend.region import Region
 from hlsc.frontend.selects import select_shifted
@@ -220,6 +220,7 @@ def _rename_dependences(module: ModuleText, loops: Mapping[int, LoopFacts]) -> d
 
 
 def _check_globals(module: ModuleText) -> None:
+    """Variables that keep their values between runs must be the module's own."""
     used = {
         m: line
         for f in module.functions
@@ -227,18 +228,21 @@ def _check_globals(module: ModuleText) -> None:
         for m in re.findall(r"@([\w.$-]+)", line)
     }
     for part in module.parts:
-        m = re.match(r"@([\w.$-]+) = .*\bglobal\b", part) if isinstance(part, str) else None
-        if m and m.group(1) in used:
+        m = re.match(r"@([\w.$-]+) = (.*?)\bglobal\b(.*)", part) if isinstance(part, str) else None
+        if not m or m.group(1) not in used:
+            continue
+        if "hls::stream" in m.group(3):
             raise SourceError(
-                f"a static or global variable must be constant ({_plain(m.group(1))})",
+                f"a stream must be a variable of a function or an argument ({plain_name(m.group(1))})",
                 module.metadata.loc_of(used[m.group(1)]),
-                "declare it in the function: every run starts clean",
+                "declare it in the function that calls its processes, and pass it to them",
             )
-
-
-def _plain(mangled: str) -> str:
-    parts = re.findall(r"\d+([A-Za-z_]\w*?)(?=\d|E|$)", mangled)
-    return parts[-1] if parts else mangled
+        if not re.search(r"\b(internal|linkonce_odr)\b", m.group(2)):
+            raise SourceError(
+                f"a global variable must be static or constant ({plain_name(m.group(1))})",
+                module.metadata.loc_of(used[m.group(1)]),
+                "nothing else can read or set it in hardware: declare it static",
+            )
 
 
 def _plain_call(line: str) -> str:

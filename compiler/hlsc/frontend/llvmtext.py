@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 
 from hlsc.ir import Loc
 
-__all__ = ["Block", "Function", "Loop", "Metadata", "ModuleText", "natural_loops", "strip_debug"]
+__all__ = [
+    "Block",
+    "Function",
+    "Loop",
+    "Metadata",
+    "ModuleText",
+    "natural_loops",
+    "plain_name",
+    "strip_debug",
+]
 
 NAME = r'(?:"[^"]*"|[\w.$-]+)'
 _LABEL = re.compile(rf"^({NAME}):")
@@ -316,3 +325,14 @@ def innermost(loops: dict[str, Loop], block: str) -> Loop | None:
 def strip_debug(line: str) -> str:
     """An instruction line without its metadata attachments."""
     return re.sub(r"(?:, !\w[\w.]* !\d+)+", "", line)
+
+
+def plain_name(symbol: str) -> str:
+    """The last part of a C++ variable's symbol: of `_ZZ3firE9shift_reg`, shift_reg."""
+    for i in range(len(symbol)):
+        if symbol.startswith("_Z") and (m := re.match(r"\d+(?=[A-Za-z_])", symbol[i:])):
+            start = i + m.end()
+            end = start + int(m.group())
+            if end <= len(symbol) and re.fullmatch(r"E?(_\d*)?(\.\d+)?", symbol[end:]):
+                return symbol[start:end]
+    return symbol

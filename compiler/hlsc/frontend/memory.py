@@ -27,6 +27,7 @@ _PLACE = re.compile(
     r"^\s*(%array(?:ctor|init)\.(?:start|end)\d*) = getelementptr .*, "
     r"ptr (%[\w.$-]+), i64 (\d+)(?:, !.*)?$"
 )
+_CONSTANT = re.compile(r"getelementptr ((?:inbounds |nuw |nusw )*)\(([^()]*)\)")
 _GEP = re.compile(
     r"getelementptr (?:inbounds |nuw |nusw )*(.+?), ptr [%@][\w.$\"-]+((?:, i\d+ [^,!]+)*)"
 )
@@ -165,6 +166,7 @@ def lower_memory(f: Function, types: Mapping[str, str], globals_: Mapping[str, s
     """In place; calls on objects of unknown type stay for SROA."""
     layout = Layout(types)
     definitions = {f"{g}": f"global {t}" for g, t in globals_.items()}
+    _name_addresses(f)
     for _, _, line in f.lines():
         if m := re.match(r"^\s*(%[\w.$-]+) = (.*)$", line):
             definitions[m.group(1)] = m.group(2)
@@ -194,6 +196,22 @@ def lower_memory(f: Function, types: Mapping[str, str], globals_: Mapping[str, s
             break
         else:
             f.blocks.append(block)
+
+
+def _name_addresses(f: Function) -> None:
+    """In place: members of global variables that a call fills or copies get an address of their own."""
+    count = 0
+    for block in f.blocks:
+        lines = []
+        for line in block.lines:
+            while "@llvm.mem" in line and (m := _CONSTANT.search(line)):
+                debug = (re.search(r", !dbg !\d+", line) or [""])[0]
+                name = f"%{FILL}.g{count}"
+                count += 1
+                lines.append(f"  {name} = getelementptr {m.group(1)}{m.group(2)}{debug}")
+                line = line[: m.start()] + name + line[m.end() :]
+            lines.append(line)
+        block.lines = lines
 
 
 def index_constructors(f: Function) -> None:

@@ -65,8 +65,8 @@ class Plan:
         """The memory of a bank, which is there from its first use on."""
         return self.banks.setdefault(bank, self.bank_name(bank))
 
-    def rom(self, bank: tuple[int, ...]) -> tuple[int, ...] | None:
-        """The words of a bank of a constant table; None of any other array."""
+    def words(self, bank: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The first words of a bank of a constant table or static variable; None of any other."""
         if self.init is None:
             return None
         words = [0] * self.depth
@@ -83,7 +83,7 @@ class Plan:
 
 
 def initial_values(t: Type, value: Value | None, leaf: Leaf) -> dict[tuple[int, ...], int]:
-    """Those of a constant table's leaf by its indices; missing entries are 0."""
+    """Those of a leaf of a table or static variable by its indices; missing entries are 0."""
     flat: dict[int, int] = {}
     _by_offset(t, value, flat, 0)
     found = {}

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hlsc.errors import SourceError
+from hlsc.frontend.llvmtext import plain_name
 from hlsc.frontend.program import Between, Binding, LoopFacts, ProcessCall, Program
-from hlsc.ir import Allocation, Arg, Design, Port, Process, Region
+from hlsc.ir import Allocation, Arg, Design, Loc, Port, Process, Region
 from hlsc.middle.addresses import resolve_addresses
 from hlsc.middle.arithmetic import balance_sums, multiply_by_constants
 from hlsc.middle.banks import Plan
@@ -56,8 +57,10 @@ def lower(program: Program, *, dump: Dump | None = None, options: Options | None
     module = parse_module(text)
     banks: dict[str, tuple[Between, Plan]] = {}
     parts: dict[str, list[Port]] = {}
+    owners: dict[str, str] = {}
+    calls = program.processes
     processes, buffers = join_banks(
-        [_process(program, call, module, options, banks, parts) for call in program.processes], banks
+        [_process(program, c, module, options, banks, parts, owners) for c in calls], banks
     )
     design = Design(
         program.top,
@@ -204,9 +207,10 @@ def _process(
     options: Options,
     banks: dict[str, tuple[Between, Plan]],
     ports: dict[str, list[Port]],
+    owners: dict[str, str],
 ) -> Process:
     """One process; `banks` gets those of the arrays that it shares, `ports` those of arguments that
-    are cut."""
+    are cut, `owners` its static variables and its name."""
     function = module.functions[call.function]
     bindings = _Bindings(program, call, function)
     types: dict[str, ArrayInfo] = {
@@ -218,8 +222,11 @@ def _process(
     types |= bindings.arrays
     function = resolve_addresses(function)
     arrays = _arrays(function, module, dict(types))
+    static = {x for x in arrays if x.startswith("@") and not module.globals[x[1:]].constant}
+    for x in sorted(static):
+        _owned(x, call.name, owners, arrays[x][2])
     terms = Induction(Cfg(function)).term
-    memories = MemoryMap(arrays, terms, bindings.external, bindings.between)
+    memories = MemoryMap(arrays, terms, bindings.external, bindings.between, static)
     accesses = [
         (i.access, access_size(i), i.loc)
         for b in function.blocks
@@ -282,18 +289,27 @@ def _limits(call: ProcessCall, function: Function) -> tuple[Allocation, ...]:
 
 
 def _arrays(function: Function, module: Module, arrays: dict[str, ArrayInfo]) -> dict[str, ArrayInfo]:
-    """The arrays that the function uses: its own and the constant tables."""
+    """The arrays that the function uses: its own, constant tables and static variables."""
     for i in (i for b in function.blocks for i in b.instrs):
         for a in (i.access, i.source):
             if a is None or not a.array.startswith("@") or a.array in arrays:
                 continue
             g = module.globals.get(a.array[1:])
-            if g is None or not g.constant or g.init is None:
+            if g is None or g.init is None:
                 raise SourceError(
-                    f"the variable {a.array[1:]} must be a constant table: "
-                    "functions keep nothing between calls",
-                    i.loc,
-                    "make it a local array, or const with an initial value",
+                    f"the variable {a.array[1:]} must be defined in these files", i.loc, "define it"
                 )
-            arrays[a.array] = (g.type, g.init, g.loc)
+            loc = g.loc if g.constant else i.loc
+            arrays[a.array] = (g.type, g.init, loc)
     return arrays
+
+
+def _owned(variable: str, process: str, owners: dict[str, str], loc: Loc | None) -> None:
+    """A static variable belongs to one process: two would race for it."""
+    if owners.setdefault(variable, process) != process:
+        raise SourceError(
+            f"a static variable must be used by one process ({plain_name(variable[1:])}), not by "
+            f"{owners[variable]} and {process}",
+            loc,
+            "pass the values by hls::stream",
+        )

@@ -9,10 +9,11 @@ separate banks, the others one linear address (nodes of both: `hlsc.middle.bank_
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from hlsc.errors import SourceError
+from hlsc.frontend.llvmtext import plain_name
 from hlsc.frontend.program import ArrayFacts, Between
 from hlsc.ir import Loc, Memory, Port, Region
 from hlsc.middle.bank_access import Choice, choices
@@ -25,7 +26,7 @@ from hlsc.parts import Cut
 __all__ = ["ArrayInfo", "MemoryMap", "access_size", "with_ports"]
 
 ArrayInfo = tuple[Type, Value | None, Loc | None]
-"""Type, initial value (constant tables) and place of an array."""
+"""Type, initial value (constant tables, static variables) and place of an array."""
 
 
 class MemoryMap:
@@ -40,12 +41,15 @@ class MemoryMap:
         bounds: Bounds | None = None,
         external: Mapping[str, Port] | None = None,
         between: Mapping[str, Between] | None = None,
+        static: Collection[str] = (),
     ) -> None:
         """`arrays`: by name with % or @; `external`: those that lie behind a port, and the port;
-        `between`: those that two processes share."""
+        `between`: those that two processes share; `static`: those that keep
+        their words between runs."""
         self.arrays = dict(arrays)
         self.external = dict(external or {})
         self.between = dict(between or {})
+        self.static = frozenset(static)
         self.bounds = bounds
         self.leaves: dict[str, list[Leaf]] = {}
         self.constant_dims: dict[tuple[str, str], list[bool]] = {}
@@ -141,9 +145,8 @@ class MemoryMap:
                 self._split(d, extent, fact, self.constant_dims[array, path][d], array, loc)
                 for d, (extent, _) in enumerate(leaf.dims)
             )
-            p = Plan(
-                unique(array[1:] + path), leaf, splits, fact.style, fact.loc or loc, ports=fact.ports
-            )
+            stem = plain_name(array[1:]) if array in self.static else array[1:]
+            p = Plan(unique(stem + path), leaf, splits, fact.style, fact.loc or loc, ports=fact.ports)
             if shared is not None:
                 p.between, p.halves = shared.name, shared.halves
             if array.startswith("@"):
@@ -182,9 +185,10 @@ class MemoryMap:
             port = self.external.get(array)
             style = p.style if port is None else "bram"
             for bank, name in sorted(p.banks.items()):
-                init = p.rom(bank)
+                words = p.words(bank)
+                init, start = (None, words) if array in self.static else (words, None)
                 where = p.shared_name(bank) if p.between else port.name if port else None
-                m = Memory(name, p.leaf.bits, p.depth, style, init, p.loc, p.ports, where)
+                m = Memory(name, p.leaf.bits, p.depth, style, init, p.loc, p.ports, where, start=start)
                 out.append(m)
         return out
 

@@ -275,7 +275,7 @@ class ProcessRanges:
             if m.external is not None:
                 self.memories[m.name] = Range.full(m.width)
                 continue
-            words = m.init if m.init is not None else (0,)
+            words = m.init or m.start or (0,)
             r = Range.exactly(words[0], m.width)
             for x in words[1:]:
                 r = r.join(Range.exactly(x, m.width))

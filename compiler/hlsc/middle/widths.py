@@ -207,8 +207,9 @@ def narrow_widths(process: Process, banks: Mapping[str, _Shape] | None = None) -
 
 
 def _memory(m: Memory, s: _Shape) -> Memory:
-    init = None if m.init is None else tuple(x & ((1 << s.bits) - 1) for x in m.init)
-    return replace(m, width=s.bits, init=init)
+    mask = (1 << s.bits) - 1
+    init, start = (None if t is None else tuple(x & mask for x in t) for t in (m.init, m.start))
+    return replace(m, width=s.bits, init=init, start=start)
 
 
 class _Narrow:
