@@ -47,6 +47,7 @@ SUPPORTED = {
     "constant tables": top(
         LOOP % "out.write(t[in.read() & 3]);", before="static const int t[4] = {3, 1, 4, 1};\n"
     ),
+    "`assert`": "#include <cassert>\n" + top("int x = in.read(); assert(x < 9); out.write(x);"),
     "`static` variables": top(
         "static int kept = 3; static short table[9]; kept += in.read();\n"
         + LOOP % "table[i] += kept; out.write(table[i]);"

@@ -15,7 +15,8 @@ from hlsc.ir import Loc
 __all__ = ["ClangError", "compile_ir", "expand", "is_library", "rewrite_includes"]
 
 # The same for preprocessing and compiling: standard headers ask for exceptions and RTTI by macro.
-_LANGUAGE = "-std=c++17 -fno-rtti -fno-exceptions".split()
+# An assertion is for C-simulation: hardware has nobody to tell.
+_LANGUAGE = "-std=c++17 -fno-rtti -fno-exceptions -DNDEBUG".split()
 _FLAGS = [
     *_LANGUAGE,
     *(
