@@ -193,7 +193,9 @@ SPECS: dict[str, Spec] = {
     "PERFORMANCE": Spec(refused=_LATER + ": write PIPELINE II=n"),
     "OCCURRENCE": Spec(refused=_LATER + ": delete it"),
     "PROTOCOL": Spec(refused=_LATER + ": move the code into a process of its own"),
-    "RESET": Spec(refused=_LATER + ": initialise the variable in the function"),
+    "RESET": Spec(
+        refused=_LATER + ": a static variable has its first value at power-on; set it in the code"
+    ),
     "STABLE": Spec(refused=_LATER + ": delete it; scalar arguments are stable during a run"),
     "TOP": Spec(refused="is not needed: name the top function on the command line"),
     "EXPRESSION_BALANCE": Spec(refused=_LATER + ": delete it; sums are balanced"),
