@@ -20,7 +20,12 @@ from hlsc.backend import axilite
 from hlsc.backend.top import axis_signals
 from hlsc.ir import Channel, Design, Port
 
-WAIVED = ("DECLFILENAME", "PINCONNECTEMPTY", "UNUSEDSIGNAL")
+WAIVED = (
+    "DECLFILENAME",
+    "PINCONNECTEMPTY",
+    "PROCASSINIT",  # the initial value of a static variable, from which it goes on
+    "UNUSEDSIGNAL",
+)
 
 
 @dataclass(frozen=True)

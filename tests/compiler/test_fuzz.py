@@ -106,7 +106,7 @@ def test_a_sign_lost_in_a_shift_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
         return original(self, "lshr" if op == "ashr" else op, *args)
 
     monkeypatch.setattr(Builder, "binary", unsigned)
-    shifts = [c for k in range(60) if " >> " in (c := sample(6, k, room=5).case).source]
+    shifts = [c for k in range(60) if " >> " in (c := sample(10, k, room=5).case).source]
     verdicts = check(sorted(shifts, key=lambda c: len(c.source))[:6], level="design")
     assert any(v.kind == "different" for v in verdicts), verdicts
 

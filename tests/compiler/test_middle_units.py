@@ -340,19 +340,28 @@ def test_loop_below_a_pipelined_loop_is_refused() -> None:
         lower(program(text, loops))
 
 
-def test_variable_kept_between_calls_is_refused() -> None:
-    text = """
-@count = internal global i32 0
-define void @k(ptr %x, ptr %y, i32 %n) {
-  %v = load i32, ptr @count
-  %w = add i32 %v, %n
-  store i32 %w, ptr @count
-  call void @hlsc.write.i32(ptr %y, i32 %w)
+KEPT = """
+@count = %s
+define void @k(ptr %%x, ptr %%y, i32 %%n) {
+  %%v = load i32, ptr @count
+  %%w = add i32 %%v, %%n
+  store i32 %%w, ptr @count
+  call void @hlsc.write.i32(ptr %%y, i32 %%w)
   ret void
 }
 """
-    with pytest.raises(SourceError, match="the variable count must be a constant table"):
-        lower(program(text))
+
+
+def test_variable_is_kept_between_calls() -> None:
+    design = lower(program(KEPT % "internal global i32 -3"))
+    kept: dict = {}
+    sums = [interpret(design, {}, {"n": n}, kept=kept).streams["y"] for n in (5, 0, 9)]
+    assert sums == [[2], [2], [11]]
+
+
+def test_variable_of_another_file_is_refused() -> None:
+    with pytest.raises(SourceError, match="the variable count must be defined in these files"):
+        lower(program(KEPT % "external global i32"))
 
 
 def test_call_that_was_not_inlined_is_refused() -> None:

@@ -108,7 +108,7 @@ def _expectations(cases: Sequence[Case]) -> list[list[Expected] | Verdict]:
         kernel, which = built
         assert isinstance(kernel, Kernel)
         try:
-            answers.append([native.run(kernel, which, case, s) for s in case.stimuli])
+            answers.append(native.run(kernel, which, case))
         except (CsimError, ToolError) as error:
             answers.append(Verdict("invalid", str(error)))
     return answers
@@ -142,10 +142,13 @@ def _against_rtl(
 
 
 def _against_design(case: Case, result: Made, answer: Sequence[Expected]) -> Verdict:
+    kept: dict = {}
     for i, (s, e) in enumerate(zip(case.stimuli, answer, strict=True)):
         streams = rtl.inputs(case, result.design, s, e)
         try:
-            got = interpret(result.design, streams, s.scalars, arrays=s.arrays, limit=200_000)
+            got = interpret(
+                result.design, streams, s.scalars, arrays=s.arrays, kept=kept, limit=200_000
+            )
         except HlscError as error:
             return Verdict("different", f"the design does not end (stimulus {i}): {error}")
         if any(got.left.values()):

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many programs, natively: one C-simulation kernel that calls the one it is asked for.
 
-The kernel `fuzz_batch` takes a list of 64-bit words and gives one back, both in the order of the
-arguments: values of scalars, elements of arrays, counts and words of streams, and how many words were
-taken of an input.  A stream may get more words than the program takes: what it took is what the
-RTL gets.
+The kernel `fuzz_batch` takes a list of 64-bit words and gives one back, both run by run in the order
+of the arguments: values of scalars, elements of arrays, counts and words of streams, and how many
+words were taken of an input.  A stream may get more words than the program takes: what it took is
+what the RTL gets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import prod
@@ -112,15 +112,17 @@ def build(cases: Sequence[Case], *, sanitize: bool = False) -> Kernel:
         parts += [f"namespace n_{c.name} {{\n{c.source}\n}}", _glue(c)]
     calls = "\n".join(f"    case {i}: return call_{c.name}(in, out);" for i, c in enumerate(cases))
     parts.append(
-        f"void fuzz_batch(int which, Words& in, Words& out) {{\n  switch (which) {{\n{calls}\n"
+        "void call(int which, Words& in, Words& out) {\n  switch (which) {\n" + calls + "\n  }\n}\n"
+        "void fuzz_batch(int which, int runs, Words& in, Words& out) {\n"
+        "  for (int i = 0; i < runs; ++i) call(which, in, out);\n}\n"
     )
-    source = "\n".join(parts) + "  }\n}\n"
+    source = "\n".join(parts)
     path = toolchain.cache_dir("fuzz", source) / "batch.cpp"
     path.write_text(source)
     return Kernel([path], "fuzz_batch", std="c++17", sanitize=sanitize)
 
 
-def _request(case: Case, stimulus: Stimulus) -> np.ndarray:
+def _request(case: Case, stimulus: Stimulus) -> list[int]:
     words: list[int] = []
     for a in case.arguments:
         if a.kind == "value":
@@ -132,19 +134,27 @@ def _request(case: Case, stimulus: Stimulus) -> np.ndarray:
             words.append(len(given))
             for w in given:
                 words += _split(a, w)
-    return np.array(words or [0], np.uint64)
+    return words
 
 
 def _split(a: Argument, word: int) -> list[int]:
     return [word & (1 << a.width) - 1, word >> a.width] if a.axis else [word]
 
 
-def run(kernel: Kernel, which: int, case: Case, stimulus: Stimulus, timeout: float = 20) -> Expected:
-    """Raises CsimError for what no correct program does: an empty read, words left inside, a crash."""
-    request = _request(case, stimulus)
-    done = kernel.run({"in": [request]}, {"which": which}, timeout=timeout)
-    given = [int(w) for w in done.streams["out"][0]] if done.streams["out"] else []
-    words = iter(given)
+def run(kernel: Kernel, which: int, case: Case, timeout: float = 20) -> list[Expected]:
+    """All stimuli one after the other in one process, as static variables want it.
+
+    Raises CsimError for what no correct program does: an empty read, words left inside, a crash.
+    """
+    request = [w for s in case.stimuli for w in _request(case, s)]
+    streams = {"in": [np.array(request or [0], np.uint64)]}
+    scalars = {"which": which, "runs": len(case.stimuli)}
+    done = kernel.run(streams, scalars, twice=False, timeout=timeout)
+    words = iter([int(w) for w in done.streams["out"][0]] if done.streams["out"] else [])
+    return [_answer(case, words) for _ in case.stimuli]
+
+
+def _answer(case: Case, words: Iterator[int]) -> Expected:
     expected = Expected({}, {}, {}, {})
     for a in case.arguments:
         if a.kind == "result":

@@ -22,6 +22,7 @@ from fuzz.statements import (
     Program,
     Run,
     Stmt,
+    Structure,
     Text,
 )
 from fuzz.tiles import tiles
@@ -197,7 +198,7 @@ class _Programs:
         body: list[Stmt] = [b.read_of(p, s) for p in reads]
         body += self.state(s, d.randint(1, 3), d.randint(0, 3))
         if d.random() < 0.4:
-            body.append(b.structure(s))
+            body.append(self.kept(b.structure(s)))
         place = Place(reads, writes, results, exits=d.random() < 0.5)
         if place.exits:  # what every path behind this leaves undone is done here
             body += self.outcome(s, place, memories)
@@ -249,7 +250,15 @@ class _Programs:
             a = self.b.array()
             s.arrays.append(a)
             found.append(a)
-        return found
+        return [self.kept(x) for x in found]
+
+    def kept(self, x: Stmt) -> Stmt:
+        """At times static, so that a run finds what the runs before it left."""
+        if not isinstance(x, Declare | Array | Structure) or self.draw.random() < 0.8:
+            return x
+        if isinstance(x, Declare) and self.draw.random() < 0.5:  # else set by the first run
+            x = replace(x, value=self.e.constant(x.var.type))
+        return replace(x, static=True)
 
     # ---- processes
 

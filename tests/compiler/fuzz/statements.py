@@ -24,9 +24,11 @@ def block(body: tuple[Stmt, ...]) -> list[str]:
 class Declare(Stmt):
     var: Var
     value: Expr
+    static: bool = False
 
     def lines(self) -> list[str]:
-        return [f"{self.var.type.cpp} {self.var.name} = {self.value};"]
+        kept = "static " if self.static else ""
+        return [f"{kept}{self.var.type.cpp} {self.var.name} = {self.value};"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Array(Stmt):
     init: tuple[int, ...] = ()
     pragmas: tuple[str, ...] = ()
     fixed: bool = False  # a table
+    static: bool = False
 
     @property
     def declared(self) -> str:
@@ -47,7 +50,8 @@ class Array(Stmt):
 
     def lines(self) -> list[str]:
         words = ", ".join(map(str, self.init))
-        text = [f"{'static const ' if self.fixed else ''}{self.declared} = {{{words}}};"]
+        kept = "static const " if self.fixed else "static " if self.static else ""
+        text = [f"{kept}{self.declared} = {{{words}}};"]
         return text + [f"#pragma HLS {p.format(self.name)}" for p in self.pragmas]
 
 
@@ -62,12 +66,14 @@ class Structure(Stmt):
     members: tuple[tuple[Type, str, tuple[int, ...]], ...]
     count: int = 0
     pragmas: tuple[str, ...] = ()
+    static: bool = False
 
     def lines(self) -> list[str]:
+        kept = "static " if self.static else ""
         members = [f"{t.cpp} {m}{''.join(f'[{d}]' for d in dims)};" for t, m, dims in self.members]
         many = f"[{self.count}]" if self.count else ""
         text = [f"struct {self.name.upper()} {{ {' '.join(members)} }};",
-                f"{self.name.upper()} {self.name}{many} = {{}};"]  # fmt: skip
+                f"{kept}{self.name.upper()} {self.name}{many} = {{}};"]  # fmt: skip
         return text + [f"#pragma HLS {p.format(self.name)}" for p in self.pragmas]
 
     def arrays(self) -> list[Array]:
