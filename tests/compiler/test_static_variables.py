@@ -16,7 +16,7 @@ from hlsc.rtlsim import STALLS
 from hlsc.synth import synthesize
 
 SUBSET = Path(__file__).parent / "subset"
-PROGRAMS = ["static_variables", "static_flow"]
+PROGRAMS = ["static_variables", "static_flow", "static_starts"]
 
 
 @pytest.mark.parametrize("stall", STALLS)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hlsc import toolchain
 from hlsc.errors import SourceError, ToolError
+from hlsc.frontend.memory import split
 from hlsc.ir import Loc
 
 __all__ = ["ClangError", "compile_ir", "expand", "is_library", "rewrite_includes"]
@@ -103,7 +104,7 @@ def compile_ir(text: str, name: str) -> str:
         # Relative names, so that the module does not depend on where it was made.
         args = [*_FLAGS, "-fdebug-compilation-dir=.", "-x", "c++-cpp-output", "-S", "-emit-llvm"]
         _run([*args, "-o", "unit.ll", "unit.cpp"], f"compiling {name}", Path(work))
-        return _without_iostream((Path(work) / "unit.ll").read_text())
+        return _whole_arrays(_without_iostream((Path(work) / "unit.ll").read_text()))
 
 
 def _without_iostream(text: str) -> str:
@@ -116,3 +117,24 @@ def _without_iostream(text: str) -> str:
 
     pattern = r"^(define internal void @__cxx_global_var_init\b.*\{)\n(?:.*\n)*?\}"
     return re.sub(pattern, body, text, flags=re.MULTILINE)
+
+
+def _whole_arrays(text: str) -> str:
+    """The module with arrays in place of packed structures.
+
+    Of an array whose initialiser ends in many zeros clang makes a structure of the other elements and
+    an array of zeros, in which no pragma finds the dimensions.
+    """
+
+    def whole(m: re.Match[str]) -> str:
+        types, values = split(m.group(2)), split(m.group(3))
+        element, (*_, zeros) = types[0], types
+        n = re.fullmatch(rf"\[(\d+) x {re.escape(element)}\]", zeros)
+        alike = all(t == element for t in types[:-1])
+        if n is None or not alike or values[-1] != f"{zeros} zeroinitializer":
+            return m.group()
+        words = [*values[:-1], *[f"{element} zeroinitializer"] * int(n.group(1))]
+        return f"{m.group(1)}[{len(words)} x {element}] [{', '.join(words)}]{m.group(4)}"
+
+    pattern = r"^(@\S+ = .*?(?:global|constant) )<\{ (.*?) \}> <\{ (.*) \}>(, .*)$"
+    return re.sub(pattern, whole, text, flags=re.MULTILINE)
