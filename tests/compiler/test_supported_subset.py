@@ -190,6 +190,13 @@ REFUSED = {
         top("kept += in.read(); out.write(kept);", before="int kept = 0;\n"),
         "must be static or constant",
     ),
+    "pragmas on `static` arrays of structures or `ap_int` with a part of their first values": (
+        top(
+            "static ap_int<5> a[8] = {1, -2};\n#pragma HLS ARRAY_PARTITION variable=a\n"
+            "out.write(a[in.read() & 7]++);"
+        ),
+        "whose first values are all written, or none, not 'a'",
+    ),
     "a `static` variable of two processes": (
         HEAD
         + "int both(int x) { static int n; return n += x; }\n"

@@ -109,6 +109,11 @@ def check_target(found: Resolved, target: Target | None) -> Target:
                 f"must not name '{variable}', an argument of the top: its memory lies outside",
                 "copy it into a local array and name that",
             )
+    if not dims and target.type.startswith("<{"):  # clang's form, see clang._whole_arrays
+        raise found.error(
+            f"must name an array whose first values are all written, or none, not '{variable}'",
+            "write the zeros at the end of its initialiser",
+        )
     if not dims:
         raise found.error(f"must name an array, not '{variable}'")
     if not target.at_start or (not found.pointer and dimensions(found.type) not in ((), dims)):

@@ -258,6 +258,8 @@ class _Programs:
             return x
         if isinstance(x, Declare) and self.draw.random() < 0.5:  # else set by the first run
             x = replace(x, value=self.e.constant(x.var.type))
+        if isinstance(x, Array) and len(x.init) < prod(x.dims):  # else pragmas may be refused
+            x = replace(x, init=())
         return replace(x, static=True)
 
     # ---- processes
